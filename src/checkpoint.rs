@@ -25,6 +25,8 @@ pub const SETTINGS: &str = "settings";
 pub const FORMAT: &str = "format";
 /// The entry with the negative log-likelihood of held-out examples, in nats of each step, in a run's best checkpoint.
 pub const HELD_OUT: &str = "held_out_nats_per_step";
+/// Entry of `meta`, and column of metrics: how far samples are from examples, the sliced Wasserstein distance.
+pub const DISTANCE: &str = "swd";
 /// The entry with the SHA-256 of the examples that chose a run's best checkpoint.
 pub const CHOSEN_ON: &str = "chosen_on";
 /// The newest format, which this version writes.

@@ -239,6 +239,12 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     }
 }
 
+/// The folder that a link leads to; else the folder itself.
+pub fn own(folder: &Path) -> PathBuf {
+    let target = fs::read_link(folder).map(|target| folder.parent().unwrap_or(Path::new("")).join(target));
+    target.unwrap_or_else(|_| folder.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -72,7 +72,10 @@ fn refuse(error: &clap::Error) -> ! {
         say(error, &format!("{typed} is given twice: give it once{list}"));
     }
     let text = error.render().to_string();
-    let shown = escaped(&text, "\n");
+    // That an option may be meant as a value is no help here.
+    let told = |line: &&str| !line.contains("as a value, use '-- ");
+    let kept = text.split_inclusive('\n').filter(told).collect::<String>();
+    let shown = escaped(&kept, "\n");
     if shown == text {
         error.exit();
     }

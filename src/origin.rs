@@ -90,7 +90,7 @@ impl Origin {
 /// # Errors
 /// A path at which there is nothing, relative to either folder.
 pub fn located(data: &str, checkpoint: &Checkpoint) -> Result<String> {
-    let is_here = BUILT_IN.iter().any(|(name, _)| *name == data) || Path::new(data).exists();
+    let is_here = BUILT_IN.iter().any(|(name, ..)| *name == data) || Path::new(data).exists();
     let Some(folder) = checkpoint.meta.get(FOLDER).filter(|_| !is_here) else { return Ok(data.into()) };
     let there = Path::new(folder).join(data);
     if there.exists() {

@@ -152,7 +152,8 @@ fn best(run: &Run) -> Result<(PathBuf, Checkpoint)> {
     let path = run.best_path();
     if !path.exists() {
         return Err(Error::usage(
-            "--checkpoint best: the run has none; models of symbols and of rolls keep one, if there is held-out data",
+            "--checkpoint best: the run has none; GANs of images, points and series of numbers keep one, and models of \
+             symbols and of rolls if there is held-out data",
         ));
     }
     Checkpoint::load(&path).map(|checkpoint| (path, checkpoint))

@@ -1,6 +1,6 @@
 //! `saddle classify`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     ClassifyArgs,
@@ -18,7 +18,10 @@ use crate::{
     trained::Trained,
 };
 
-/// Writes the class of each example and its probability.
+/// Labels that may be wrong, as far as they are printed.
+const PRINTED: usize = 10;
+
+/// Writes the class of each example and its probability, beside the class that it was given.
 pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let Some(run) = &args.run else { return runs::ask() };
     let trained = Trained::at(run, args.model.checkpoint)?;
@@ -58,9 +61,15 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
             (found, encoder.layer().about.clone())
         }
     };
-    let header = ["name", "class", "probability"].map(String::from);
-    let line =
-        |(i, (class, share)): (usize, &(usize, f64))| [data.name_of(i), known.names[*class].clone(), share.to_string()];
+    let labels: HashMap<usize, usize> = known.labels.iter().copied().collect();
+    let given = |i: usize| match is_other {
+        true => class(data, i),
+        false => labels.get(&i).map(|class| known.names[*class].as_str()),
+    };
+    let header = ["name", "class", "probability", "given"].map(String::from);
+    let line = |(i, (class, share)): (usize, &(usize, f64))| {
+        [data.name_of(i), known.names[*class].clone(), share.to_string(), given(i).unwrap_or_default().to_owned()]
+    };
     write_atomically(&out, &table(&header, found.iter().enumerate().map(line)))?;
     print(format!(
         "classes of {} ({}, {} of {}, step {}) in {}",
@@ -71,6 +80,18 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
         trained.checkpoint.meta::<u64>("step")?,
         shown(&out)
     ))?;
+    let is_known = |given: &str| known.names.iter().any(|name| name == given);
+    let differs = |i: &usize| given(*i).is_some_and(|given| is_known(given) && given != known.names[found[*i].0]);
+    let mut doubtful: Vec<usize> = (0..data.len()).filter(differs).collect();
+    doubtful.sort_by(|a, b| found[*b].1.total_cmp(&found[*a].1));
+    if !doubtful.is_empty() {
+        let count = counted(doubtful.len(), "example");
+        print(format!("{count} found to be of another class than given, or the classifier is wrong; the surest:"))?;
+    }
+    for i in doubtful.into_iter().take(PRINTED) {
+        let (class, share) = (&known.names[found[i].0], found[i].1);
+        print(format!("  {}: given {}, found {class} ({share:.2})", data.name_of(i), given(i).unwrap_or_default()))?;
+    }
     let Some(classes) = data.labels_of_examples() else { return Ok(()) };
     if !known.names.iter().any(|name| classes.names.contains(name)) {
         let (label, class) = (&known.names[0], &classes.names[0]);
@@ -85,7 +106,7 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let told = others.filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
     let right: Vec<bool> = told.map(|(wanted, found)| wanted == found).collect();
     if right.is_empty() {
-        return print("every example has its label: none is left to count those that are right");
+        return print("every example has its label: none is left to count those that are told right");
     }
     let share = right.iter().filter(|is_right| **is_right).count() as f64 / right.len() as f64;
     print(format!(

@@ -39,21 +39,26 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let form = match args.out.as_deref().map(|out| out.extension().unwrap_or_default().to_string_lossy().to_lowercase())
     {
         None => None,
-        Some(ending) if ["csv", "md", "png", "svg"].contains(&ending.as_str()) => Some(ending),
+        Some(ending) if ["csv", "md", "tex", "png", "svg"].contains(&ending.as_str()) => Some(ending),
         Some(_) => {
             let name = args.out.as_deref().map(shown).unwrap_or_default();
             return Err(Error::usage(format!(
-                "--out `{name}`: the ending says the format, and it is csv, md, png or svg"
+                "--out `{name}`: the ending says the format, and it is csv, md, tex, png or svg"
             )));
         }
     };
     args.out.as_deref().map_or(Ok(()), |out| ensure_new(out, args.force))?;
     let records = Record::read_all(&args.runs)?;
     let mut settings: Vec<_> = records.iter().map(|record| record.differing(&records)).collect();
-    let steps = || records.iter().map(|record| record.run.settings().steps);
-    if steps().any(|count| Some(count) != steps().next()) {
-        let with_steps = settings.iter_mut().zip(steps());
-        with_steps.for_each(|(settings, count)| drop(settings.insert("steps", count.to_string())));
+    // `differing` leaves them out, as most runs of a comparison share the one, and differ in the other for nothing.
+    let all = || records.iter().map(|record| record.run.settings());
+    let data: Vec<String> = all().map(|s| s.data.clone()).collect();
+    let steps: Vec<String> = all().map(|s| s.steps.to_string()).collect();
+    for (key, values) in [("data", data), ("steps", steps)] {
+        if values.iter().any(|value| *value != values[0]) {
+            let with_values = settings.iter_mut().zip(values);
+            with_values.for_each(|(settings, value)| drop(settings.insert(key, value)));
+        }
     }
     let entries: Vec<Entry> =
         records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
@@ -68,12 +73,15 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         at.into_iter().for_each(|at| lines.insert(at, [vec!["by eval:".into()], cells()].concat()));
     }
     let unlike = unlike(&entries, &names);
-    let doubts = [&unlike[..], &doubts(&entries)].concat();
+    let has_error = groups.iter().any(|group| group.entries.len() > 1);
+    let error = has_error.then(|| "± is the standard error of the mean over seeds".to_owned());
+    let doubts = [&Vec::from_iter(error), &unlike[..], &doubts(&entries)].concat();
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
         (Some(out), Some(form @ ("png" | "svg"))) => {
             write_atomically(out, &charts::charts(&groups, &wanted, &unlike)?.file(form)?)?;
         }
+        (Some(out), Some("tex")) => write_atomically(out, latex(&lines, &doubts).as_bytes())?,
         (Some(out), _) => write_atomically(out, markdown(&lines, &doubts).as_bytes())?,
         (None, _) => {}
     }
@@ -104,7 +112,7 @@ fn unlike(entries: &[Entry], names: &[String]) -> Vec<String> {
     let steps = once(entries.iter().map(|entry| entry.record.step.to_string()));
     let said = [
         ("losses of different objectives do not compare", objectives(has_losses)),
-        ("`d_real` and `d_fake` are probabilities with some objectives only", objectives(are_judged)),
+        ("`d_real` and `d_fake` of different objectives do not compare", objectives(are_judged)),
         ("the runs have different numbers of steps", steps),
     ];
     let differ = said.into_iter().filter(|(_, values)| values.len() > 1);
@@ -151,8 +159,8 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
             doubts.push(format!("the metrics of `{run}` are of step {logged}, its newest checkpoint of step {step}"));
         }
         let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
-        if let Some(measured) = measured.filter(|measured| *measured < step) {
-            doubts.push(format!("`{run}` was evaluated at step {measured} and has been trained since"));
+        if let Some(measured) = measured.filter(|measured| *measured != step) {
+            doubts.push(format!("`{run}` was evaluated at step {measured}; its newest checkpoint is of step {step}"));
         }
     }
     doubts
@@ -252,14 +260,19 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
     lines
 }
 
-/// The mean, and from two values on its standard error.
+/// The mean, and from two values on its standard error, of two digits, and no digits of the mean beyond those.
 fn mean(values: &[f64]) -> String {
     match values {
         [] => String::new(),
         [value] => figure(*value),
         _ => {
             let estimate = Estimate::of(values);
-            format!("{} ± {}", figure(estimate.mean), figure(estimate.standard_error()))
+            let (mean, error) = (estimate.mean, estimate.standard_error());
+            let digit = if error > 0.0 { 1 - error.log10().floor() as i32 } else { -1 };
+            match (0..=8).contains(&digit) && mean.abs() < 1e6 {
+                true => format!("{mean:.0$} ± {error:.0$}", digit as usize),
+                false => format!("{} ± {}", figure(mean), figure(error)),
+            }
         }
     }
 }
@@ -284,6 +297,29 @@ fn markdown(lines: &[Vec<String>], doubts: &[String]) -> String {
     let rule = format!("|{}\n", "---|".repeat(head.len()));
     let said = doubts.iter().map(|doubt| format!("\n{}.\n", doubt.replace('\n', " ")));
     [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).chain(said).collect()
+}
+
+/// A table with the rules of the package `booktabs`; what is doubtful follows as comments.
+fn latex(lines: &[Vec<String>], doubts: &[String]) -> String {
+    let cell = |text: &String| {
+        let escape = |c: char| match c {
+            '±' => "$\\pm$".to_owned(),
+            '↑' => "$\\uparrow$".to_owned(),
+            '↓' => "$\\downarrow$".to_owned(),
+            '\\' => "\\textbackslash{}".to_owned(),
+            '~' | '^' => format!("\\{c}{{}}"),
+            '#' | '$' | '%' | '&' | '_' | '{' | '}' => format!("\\{c}"),
+            '\n' => " ".to_owned(),
+            c => c.to_string(),
+        };
+        text.chars().map(escape).collect::<String>()
+    };
+    let row = |cells: &[String]| format!("{} \\\\\n", cells.iter().map(cell).collect::<Vec<_>>().join(" & "));
+    let [head, body @ ..] = lines else { return String::new() };
+    let begin = format!("\\begin{{tabular}}{{l{}}}\n\\toprule\n", "r".repeat(head.len() - 1));
+    let body = body.iter().map(|line| row(line)).collect::<String>();
+    let said = doubts.iter().map(|doubt| format!("% {}.\n", doubt.replace('\n', " "))).collect::<String>();
+    format!("{begin}{}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n{said}", row(head))
 }
 
 /// A row for each run: its folder, the settings that differ, and its numbers.
@@ -322,7 +358,21 @@ fn json(entries: &[Entry]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::joined;
+    use super::{joined, mean};
+
+    #[test]
+    fn means_have_the_digits_of_their_errors() {
+        for (values, wanted) in [
+            (vec![8.0, 8.0], "8 ± 0"),
+            (vec![0.5], "0.5000"),
+            (vec![1.0, 1.1, 1.3], "1.133 ± 0.088"),
+            (vec![7.0, 9.0], "8.0 ± 1.0"),
+            (vec![100.0, 900.0], "500 ± 400"),
+            (vec![1e7, 3e7], "2.000e7 ± 1.000e7"),
+        ] {
+            assert_eq!(mean(&values), wanted, "{values:?}");
+        }
+    }
 
     #[test]
     fn names_with_commas_are_found_in_a_list() {

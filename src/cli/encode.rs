@@ -16,7 +16,7 @@ use crate::{
     codes::{Codes, Decoder, Encoder},
     data::{self, Dataset, Split},
     error::{Error, Result, counted},
-    files::{ensure_new, write_atomically},
+    files::{ensure_new, quoted, write_atomically},
     report::Way,
     session,
     trained::Trained,
@@ -58,6 +58,10 @@ pub fn examples(trained: &Trained, spec: Option<&str>, held_out: bool) -> Result
         trained.data_of(spec, split).map_err(|e| if spec.is_some() { e } else { e.at("the data of the run") })?;
     let name = spec.unwrap_or(&trained.settings.data);
     let data = data.ok_or_else(|| Error::usage(format!("--held-out: `{name}` has no part to test with")))?;
+    if spec.is_none() && !held_out && data.about.part.contains("held out") {
+        let (name, count) = (quoted(Path::new(name)), counted(data.len(), "example"));
+        tell(format_args!("{count} that the run learned from; --held-out takes the others, `--data {name}` all"));
+    }
     match (spec, data.about.left_out.count()) {
         // What was said of the run's own data when it was trained needs no repetition.
         (None, 0) => {}

@@ -3,8 +3,9 @@
 use clap::Parser;
 
 use super::{
-    Cli, Command, resume,
-    train::{by_data, with_model},
+    Cli, Command,
+    opening::{by_data, with_model},
+    resume,
 };
 use crate::{error::counted, models, run::Run, session, settings::Settings};
 

@@ -23,7 +23,7 @@ use crate::{
     data::{self, Chord, Dataset, Items, Music, Series},
     error::{Error, Result, counted},
     eval::{
-        Better, Report, Row, Setup,
+        Better, Report, Row, Setup, Verdict,
         boltzmann::boltzmann,
         images::{self, Images},
         likelihood::{IMPORTANCE_SAMPLES, likelihood},
@@ -123,7 +123,7 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     }
     // Rows of another program are no evaluation of the run.
     let folder = match args.only_data {
-        None => Some(Folder::of(trained.run.evaluations())?),
+        None => Some(Folder::of(trained.run.evaluations_of(trained.checkpoint.meta("step")?))?),
         Some(_) => None,
     };
     let train = trained.data()?.resident()?;
@@ -191,6 +191,13 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     if reports.is_empty() {
         return Err(Error::failure(format!("nothing of what is measured fits `{}`", trained.settings.data)));
     }
+    let rows: Vec<&Row> = reports.iter().flat_map(|report| &report.rows).collect();
+    if let Some(short) = in_short(&rows) {
+        tables += &format!("\n{short}\n");
+        if !args.json && printed.is_ok() {
+            printed = print(format!("\n{short}"));
+        }
+    }
     if let Some(folder) = folder {
         let json = format!("{:#}", json(&reports, None, false));
         written = Some(folder.write([&tables, &json], &evaluation.pictures)?);
@@ -199,7 +206,29 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
         printed = print(json(&reports, Some(&*run.to_string_lossy()), false));
     }
     written.into_iter().for_each(tell);
-    printed
+    printed?;
+    match far(&rows) {
+        far if args.strict && !far.is_empty() => Err(Error::failure(format!("--strict: far: {}", far.join(", ")))),
+        _ => Ok(()),
+    }
+}
+
+/// The measures that are far from the best.
+fn far<'r>(rows: &[&'r Row]) -> Vec<&'r str> {
+    rows.iter().filter(|row| row.verdict == Some(Verdict::Far)).map(|row| row.measure.as_str()).collect()
+}
+
+/// How many scores have each verdict, and which are far; none if none has any.
+fn in_short(rows: &[&Row]) -> Option<String> {
+    let count = |verdict| rows.iter().filter(|row| row.verdict == Some(verdict)).count();
+    let counts = [Verdict::AsGood, Verdict::Near, Verdict::Unsure].map(|verdict| (count(verdict), verdict.word()));
+    let mut parts: Vec<String> =
+        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let far = far(rows);
+    if !far.is_empty() {
+        parts.push(format!("{} far ({})", far.len(), far.join(", ")));
+    }
+    (!parts.is_empty()).then(|| format!("In short, beside a perfect sampler or real data: {}.", parts.join(", ")))
 }
 
 /// So many samples of a step in words, and why they are fewer than asked for.
@@ -261,9 +290,13 @@ impl Evaluation<'_> {
             report.notes.push("the classes of samples are drawn by their shares in the data".into());
         }
         if let Some(report) = report.as_mut().filter(|_| self.args.effort < 1.0 && self.is_scored_by_networks()) {
-            report
-                .notes
-                .push(format!("the networks that score had {} of their training: a quick look", self.args.effort));
+            // Networks that learned less tell less apart.
+            report.rows.iter_mut().for_each(|row| row.published = None);
+            report.notes.push(format!(
+                "the networks that score had {} of their training: a quick look, whose scores do not compare with \
+                 published ones",
+                self.args.effort
+            ));
         }
         Ok(report)
     }
@@ -289,7 +322,7 @@ impl Evaluation<'_> {
         if real < FEWEST_IMAGES {
             return Err(Error::failure(format!(
                 "`{}` has too few images to measure samples with: {FEWEST_IMAGES} or more held out, or three times as \
-                 many without a held-out part",
+                 many without a held-out part; `saddle train --set holdout=0.3` holds more of them out",
                 self.trained.settings.data
             )));
         }
@@ -384,6 +417,7 @@ impl Evaluation<'_> {
         let each = counted(numbers.last().copied().unwrap_or(1), "sample");
         tell(format_args!("likelihoods of {whose} examples, {each} of each"));
         let stand_in = self.stand_in();
+        let name = self.measured_name();
         let session = &mut self.session;
         let mut bound = |seed| {
             let elbo = session.answers(BOUND, &["elbo"], &examples, seed)?.remove(0);
@@ -393,7 +427,7 @@ impl Evaluation<'_> {
             };
             Ok([elbo, weights])
         };
-        let mut report = likelihood(&self.train.name, &numbers, self.args.seed, &mut bound)?;
+        let mut report = likelihood(&name, &numbers, self.args.seed, &mut bound)?;
         let count = examples.len() / numel(&self.trained.examples.values(1));
         let mut nll = report.rows.last().map_or(0.0, |row| row.value);
         if numbers.is_empty() {
@@ -404,7 +438,6 @@ impl Evaluation<'_> {
         if let [steps, _] = self.train.shape[..] {
             let is_of_lines = self.trained.examples.text().is_some_and(|symbols| symbols.end.is_some());
             let what = if is_of_lines { "line".into() } else { format!("window of {steps} steps, by itself") };
-            let name = &self.train.name;
             report.notes[0] = format!("{count} {whose} examples of `{name}`, in nats; each is a {what}");
             if self.train.is_roll() {
                 report.rows.extend(self.whole_pieces()?);
@@ -439,13 +472,18 @@ impl Evaluation<'_> {
         IMPORTANCE_SAMPLES.into_iter().filter(|number| *number < most).chain([most]).collect()
     }
 
+    /// The name of the part that is measured.
+    fn measured_name(&self) -> String {
+        self.test.as_ref().unwrap_or(&self.train).name.clone()
+    }
+
     fn machine(&self) -> Result<Report> {
         let grey: Vec<f32> = self.held_out().iter().map(|x| (x + 1.0) / 2.0).collect();
         let defaults = Annealing::default();
         let temperatures = self.args.temperatures.unwrap_or(defaults.temperatures);
         tell(format_args!("annealing through {temperatures} temperatures"));
         let annealing = Annealing { temperatures, seed: self.args.seed, ..defaults };
-        let mut report = boltzmann(&self.train.name, &self.trained.checkpoint, &grey, annealing, &self.setup)?;
+        let mut report = boltzmann(&self.measured_name(), &self.trained.checkpoint, &grey, annealing, &self.setup)?;
         report.notes.extend(self.stand_in());
         Ok(report)
     }

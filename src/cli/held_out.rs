@@ -24,7 +24,7 @@ const FEWEST: usize = 16;
 const ROWS: usize = 100;
 const SAMPLES: usize = 2000;
 /// Most rows to learn from for that: more of them are hardly learned by heart.
-const MOST: usize = 5000;
+const MOST: usize = 20_000;
 
 /// Largest standard error of that share: half of the share from which on training warns.
 const CLEAR: f64 = 0.1;
@@ -33,8 +33,12 @@ const CLEAR: f64 = 0.1;
 pub struct HeldOut {
     /// Sequences of symbols or keys, which choose the best checkpoint.
     pub sequences: Option<Sequences>,
+    /// SHA-256 of the part that they are of.
+    pub digest: String,
     /// For the discriminator: examples, and as many of the training part, flat.
     judged: Option<[Vec<f32>; 2]>,
+    /// Number of these examples.
+    count: usize,
     /// Rows of a table that are learned, and those that are held out.
     rows: Option<(Records, [Table; 2])>,
 }
@@ -45,8 +49,6 @@ pub struct Sequences {
     x: Vec<f32>,
     /// What [`Dataset::spelled`] says of them.
     pub spelled: [f64; 2],
-    /// SHA-256 of the part that they are of.
-    pub digest: String,
 }
 
 impl Sequences {
@@ -78,11 +80,10 @@ impl HeldOut {
         };
         // Evenly over the part, as a text changes along the way.
         let items = dataset.evenly(MEASURED);
-        let sequences = dataset.spelled(items.clone()).filter(|_| spells).map(|spelled| Sequences {
-            x: items.flat_map(|i| dataset.example(i)).collect(),
-            spelled,
-            digest: origin::identity(&dataset),
-        });
+        let sequences = dataset
+            .spelled(items.clone())
+            .filter(|_| spells)
+            .map(|spelled| Sequences { x: items.flat_map(|i| dataset.example(i)).collect(), spelled });
         // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
         // more than is measured take too long.
         let most = MEASURED.min(JUDGED_BYTES / (4 * numel(&examples.shape)));
@@ -95,7 +96,7 @@ impl HeldOut {
         let has_rows = dataset.len() >= ROWS && learned.len() <= MOST;
         let rows = records.filter(|_| has_rows);
         let rows = rows.map(|records| (records.clone(), [learned, &dataset].map(|part| table(records, &all(part)))));
-        let held_out = Self { sequences, judged, rows };
+        let held_out = Self { sequences, digest: origin::identity(&dataset), judged, count, rows };
         let measures = held_out.rows.is_some() || !held_out.graphs().is_empty();
         Ok(measures.then_some(held_out))
     }
@@ -107,6 +108,15 @@ impl HeldOut {
         let samples = table(records, &session.generate(SAMPLES, settings.seed, None)?);
         let found = overfitting_protection(learned, held_out, &samples, SAMPLES, settings.seed);
         Ok(found.filter(|found| found.error <= CLEAR).map(|found| found.known))
+    }
+
+    /// So many of the examples that a discriminator judges, or all of them, flat; none without any.
+    pub fn examples(&self, most: usize) -> Option<Vec<f32>> {
+        let [held, _] = self.judged.as_ref()?;
+        let (len, count) = (held.len() / self.count, self.count.min(most));
+        // Evenly over the part, whose order may be that of classes or of time.
+        let places = (0..count).map(|i| i * self.count / count);
+        Some(places.flat_map(|place| &held[place * len..][..len]).copied().collect())
     }
 
     /// Names of the graphs that measure them.

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     files::quoted,
     models::VARIANTS,
-    settings::{RUN_FILE, Settings},
+    settings::{Layer, RUN_FILE, Settings},
 };
 
 /// Words that mean something elsewhere, and a sentence on them.
@@ -77,7 +77,7 @@ fn is_variant(word: &str) -> bool {
 }
 
 fn is_data(word: &str) -> bool {
-    BUILT_IN.iter().any(|(name, _)| *name == word) || Path::new(word).exists()
+    BUILT_IN.iter().any(|(name, ..)| *name == word) || Path::new(word).exists()
 }
 
 /// Refuses a word in the place of a variant that means something else, with what to type.
@@ -88,7 +88,7 @@ pub fn check_variant(word: &str) -> Result<()> {
     if is_variant(word) {
         return Ok(());
     }
-    if BUILT_IN.iter().any(|(name, _)| *name == word) {
+    if BUILT_IN.iter().any(|(name, ..)| *name == word) {
         return Err(Error::usage(format!("`{word}` is a data set: saddle train --data {word}")));
     }
     let path = Path::new(word);
@@ -162,6 +162,23 @@ pub fn check_assignment(assignment: &str, variant: Option<&str>) -> Result<()> {
     let Some(hint) = find(SETTINGS, key).or_else(option) else { return Ok(()) };
     let said = value.filter(|_| hint.is_of_epochs()).and_then(|_| counted_in_steps(&correct::typed()));
     Err(Error::usage(format!("`{key}` {}", said.unwrap_or_else(|| correct::said(hint, value, variant)))))
+}
+
+/// Refuses the first assignment of a file of settings whose key has another name here, or an objective that has.
+///
+/// # Errors
+/// Such an assignment.
+pub fn check_file(file: &Layer) -> Result<()> {
+    for (key, value, place) in file.assigned() {
+        let model = find(MODELS, value).filter(|_| key == "objective" && !is_objective(value));
+        let named = || find(SETTINGS, key).or_else(|| find(OPTIONS, key).filter(|_| !is_setting(key)));
+        let Some(hint) = model.or_else(named) else { continue };
+        let what = if model.is_some() { format!("objective `{value}`") } else { format!("`{key}`") };
+        let lines = correct::assignments(hint, value);
+        let advice = if lines.is_empty() { hint.instead.to_owned() } else { lines.join(", ") };
+        return Err(Error::usage(format!("{what} {}: {advice}", hint.is)).at(place));
+    }
+    Ok(())
 }
 
 /// What to say of a number of epochs: how many steps they are, and the command with these.

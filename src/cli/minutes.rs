@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::tell;
+use super::{best, progress::duration, tell};
 use crate::{
     data::Dataset,
-    engine::Plans,
     error::{Error, Result, counted},
     models,
     session::{self, Session},
@@ -18,6 +17,8 @@ const WARM: u64 = 2;
 const BLOCK: u64 = 8;
 const SHARE: f64 = 0.05;
 const TIMED: [f64; 2] = [2.0, 20.0];
+/// Least number of pictures, unless their interval is given.
+const PICTURES: u64 = 5;
 /// Share of the time that is planned, beside what is not timed.
 const PLANNED: f64 = 0.95;
 
@@ -30,19 +31,16 @@ pub fn within(
     minutes: f64,
     begun: Instant,
     settings: &Settings,
+    given: &[Layer],
     dataset: &Dataset,
     device: Option<&str>,
 ) -> Result<Settings> {
-    let (mut runner, caps, _) = session::open_device(device)?;
+    let (runner, caps, _) = session::open_device(device)?;
     let model = models::variant(&settings.variant)?.model(settings, &session::examples(dataset))?;
-    let plans =
-        Plans::new(model.training(), &caps, Some(session::placed(dataset, model.training(), settings, &caps)?))?;
-    session::ensure_memory(&plans, runner.as_ref())?;
-    session::supply(runner.as_mut(), dataset, settings, &plans)?;
-    let mut session = Session::new(runner, settings, session::examples(dataset), &model, plans)?;
+    let mut session = Session::on(runner, &caps, &model, settings, dataset)?;
     let all = Duration::from_secs_f64(60.0 * minutes);
     let left = |begun: Instant| all.saturating_sub(begun.elapsed()).as_secs_f64() * PLANNED;
-    let beside = beside(&mut session, settings)?;
+    let beside = beside(&mut session, settings, dataset)?;
     let mut step = 0;
     // What the rounds of the phases before take, which are timed only.
     let mut taken = 0.0;
@@ -61,14 +59,37 @@ pub fn within(
     if step == 0 {
         return Err(Error::usage(format!("--minutes {minutes}: a step takes longer than the time that is left")));
     }
-    tell(format_args!("{minutes} minutes are {} here", counted(step as usize, "step")));
     let mut layer = Layer::default();
     layer.set("steps", &step.to_string(), "--minutes");
+    // Somebody with minutes wants to see something in them, and may want another checkpoint than the last.
+    let every = step.div_ceil(PICTURES).max(1);
+    let mut repeat = format!("--steps {step}");
+    for (key, now) in [("sample_every", settings.sample_every), ("checkpoint_every", settings.checkpoint_every)] {
+        if now > every && !given.iter().any(|layer| layer.has(key)) {
+            layer.set(key, &every.to_string(), "--minutes");
+            repeat += &format!(" --set {key}={every}");
+        }
+    }
+    let steps = counted(step as usize, "step");
+    tell(format_args!("--minutes {minutes}: {steps} here; {repeat} repeats it, for other seeds too"));
     settings.overlaid(&layer)
 }
 
+/// A sentence once a training with so many seconds left will end long after its time, as the machine has become slower.
+pub fn late(deadline: &mut Option<Instant>, left: f64) -> Option<String> {
+    const LATE: Duration = Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs_f64(left.min(1e9));
+    let by = end.checked_duration_since((*deadline)?).filter(|by| *by > LATE && by.as_secs_f64() > left / 3.0)?;
+    *deadline = None;
+    Some(format!(
+        "warning: slower than it was timed: it will end about {} after its time; Ctrl-C keeps what is there",
+        duration(by.as_secs_f64())
+    ))
+}
+
 /// Seconds that pictures and checkpoints take for each round.
-fn beside(session: &mut Session, settings: &Settings) -> Result<f64> {
+fn beside(session: &mut Session, settings: &Settings, dataset: &Dataset) -> Result<f64> {
+    let sliced = best::sliced(settings, dataset, None)?;
     let mut timed = |every: u64, work: &mut dyn FnMut(&mut Session) -> Result<()>| {
         let begun = Instant::now();
         match every {
@@ -79,7 +100,13 @@ fn beside(session: &mut Session, settings: &Settings) -> Result<f64> {
     let pictures = timed(settings.sample_every, &mut |session| {
         session.generate(settings.samples, settings.seed, None).map(|_| ())
     })?;
-    Ok(pictures + timed(settings.checkpoint_every, &mut |session| session.checkpoint().map(|_| ()))?)
+    let checkpoints = timed(settings.checkpoint_every, &mut |session| {
+        if let Some(sliced) = &sliced {
+            best::distance(sliced, session, dataset, settings)?;
+        }
+        session.checkpoint().map(|_| ())
+    })?;
+    Ok(pictures + checkpoints)
 }
 
 /// Seconds that a round of the present phase takes, by so many seconds of them.

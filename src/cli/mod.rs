@@ -3,6 +3,7 @@
 mod args;
 mod arrays;
 mod bench;
+mod best;
 mod check;
 mod classify;
 mod compare;
@@ -20,6 +21,7 @@ pub mod hints;
 mod job;
 mod manual;
 mod minutes;
+mod opening;
 mod pack;
 mod picture;
 mod preview;

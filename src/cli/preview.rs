@@ -24,12 +24,22 @@ pub fn shape(dataset: &Dataset) -> String {
 pub fn dry_run(settings: &Settings, dataset: &Dataset, model: &Model, plans: &Plans) -> Result<()> {
     print(settings.to_toml())?;
     let rounds: Vec<_> = model.phases.iter().filter_map(|phase| plans.get(phase.name)).collect();
-    let mut parameters: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    // In the order in which the layers were made.
+    let mut networks: BTreeMap<&str, Vec<(&str, &[usize])>> = BTreeMap::new();
     for item in rounds.iter().flat_map(|round| &round.items).filter(|item| !item.state.contains('.')) {
-        parameters.entry(&item.state).or_default().insert(&item.name, numel(&item.shape));
+        let layers = networks.entry(&item.state).or_default();
+        if layers.iter().all(|(name, _)| *name != item.name) {
+            layers.push((&item.name, &item.shape));
+        }
     }
-    for (state, items) in parameters {
-        print(format!("# parameters of {state}: {}", items.values().sum::<usize>()))?;
+    for (state, layers) in networks {
+        let all: usize = layers.iter().map(|(_, shape)| numel(shape)).sum();
+        let average = if state.starts_with("ema") { ", an average over the steps" } else { "" };
+        print(format!("# parameters of {state}{average}: {all}"))?;
+        for (name, shape) in layers.into_iter().filter(|_| average.is_empty()) {
+            let extents: Vec<String> = shape.iter().map(usize::to_string).collect();
+            print(format!("#   {name:<32} {}", extents.join("x")))?;
+        }
     }
     print(format!("# data: {}, {}", escaped(&dataset.name, ""), shape(dataset)))?;
     print(format!("# memory: {} on the device, data included", mib(plans.memory().bytes())))?;

@@ -391,6 +391,9 @@ fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     if let Some(number) = names.iter().position(|name| name == wanted) {
         return Ok(Some(number));
     }
+    if let Some(number) = names.iter().position(|name| name.eq_ignore_ascii_case(wanted)) {
+        return Ok(Some(number));
+    }
     match wanted.parse() {
         Ok(number) if number < count => Ok(Some(number)),
         Err(_) if wanted.parse::<f64>().is_err() && names.iter().any(|name| name.parse::<f64>().is_err()) => {
@@ -464,7 +467,7 @@ pub fn write(wanted: &Wanted, trained: &Asked, drawn: &Drawn) -> Result<(usize, 
     let bytes = match (wanted.to.ending.as_str(), &examples.series) {
         ("png", _) if wanted.args.each => {
             let scale = wanted.args.scale.unwrap_or(1);
-            let file = |image: &[f32]| report::png(&report::enlarged(image, shape, scale)?);
+            let file = |image: &[f32]| report::png_of_image(image, shape, scale);
             let files: Result<Vec<_>> = samples.chunks(numel(shape)).map(file).collect();
             return Ok((wanted.to.write_each(&files?)?, None));
         }

@@ -23,6 +23,12 @@ use crate::{
 const SHOWN: usize = 20;
 /// Width and height of the plot of scores along a table, in pixels.
 const PLOT: [u32; 2] = [1200, 260];
+/// Number of scores above the threshold, and how many times as many as of held-out examples, from which on that is
+/// said.
+const MANY: usize = 10;
+const UNLIKE: f64 = 5.0;
+/// How far beyond the threshold the plot goes, in distances of the threshold from the middle.
+const BEYOND: f64 = 2.0;
 /// Highest scores that are printed.
 const PRINTED: usize = 10;
 /// Points of its line at most; of more, the highest of each stretch is drawn.
@@ -50,7 +56,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let found = Found::of(&data, scores, args.steps);
     let threshold = threshold(&trained, &mut scorer, args)?;
     if threshold.is_some() && was_learned(args, &trained) {
-        tell("these are examples that the model learned from, beside a threshold of ones that it did not");
+        tell("these are examples that the model learned from, beside a threshold of ones that it did not (--held-out)");
     }
     write_atomically(&out, &found.table(&data, threshold.map(|(threshold, _)| threshold), args.steps))?;
     let drawn = draw(&data, &found, threshold.map(|(threshold, _)| threshold))?;
@@ -61,22 +67,40 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     print(format!("{} ({}, step {step}) in {}", counted(found.scores.len(), "score"), scorer.by.name(), shown(&out)))?;
     if let Some((threshold, of)) = threshold {
         let above = found.scores.iter().filter(|score| **score > threshold).count();
+        let (all, few) = (found.scores.len() as f64, 1.0 - args.quantile);
         print(format!(
             "threshold {threshold:.6}, the {} quantile of {}: {above} ({:.1} %) are above",
             args.quantile,
             counted(of, "held-out score"),
-            100.0 * above as f64 / found.scores.len() as f64
+            100.0 * above as f64 / all
         ))?;
-        let wanted = (1.0 / (1.0 - args.quantile)).round();
-        if (of as f64) < wanted && args.quantile < 1.0 {
-            print(format!("this quantile is about their largest value, and means little: it takes {wanted} or more"))?;
+        if (of as f64) * few < 1.0 && args.quantile < 1.0 {
+            let wanted = (1.0 / few).round();
+            print(format!(
+                "this quantile is about their largest value, and means little: it takes {wanted} or more \
+                 (--quantile 0.9 takes 10)"
+            ))?;
+        } else if above >= MANY && above as f64 > UNLIKE * few * all {
+            print(format!(
+                "{:.1} % of what is like the held-out examples would be: these are unlike them as a whole, or the \
+                 model learned too little to tell",
+                100.0 * few
+            ))?;
         }
     }
-    let are_rows = found.rows.is_some() || data.records().is_some();
+    let faults = data.about.faults.iter().filter(|faults| !faults.is_empty()).count();
+    if faults > 0 {
+        print(format!("{} with cells like none in the data, such as:", counted(faults, "row")))?;
+        let all = (0..data.len()).filter_map(|i| Some(format!("  {}: {}", found.name(&data, i), found.why(&data, i)?)));
+        all.take(PRINTED).try_for_each(print)?;
+    }
+    let are_rows = found.rows.is_some() || data.records().is_some() && data.about.names.is_empty();
     print(format!("the most unusual{}:", if are_rows { ", by rows counted from 0" } else { "" }))?;
     let highest = found.order().into_iter().take(PRINTED);
     let text = |i| data.text_of(i).map_or(String::new(), |text| format!(": {text}"));
-    highest.map(|i| format!("  {:.6}  {}{}", found.scores[i], found.name(&data, i), text(i))).try_for_each(print)?;
+    let why = |i| found.why(&data, i).map_or(String::new(), |why| format!(": {why}"));
+    let line = |i| format!("  {:.6}  {}{}{}", found.scores[i], found.name(&data, i), text(i), why(i));
+    highest.map(line).try_for_each(print)?;
     if let (Some(is_unusual), Some(name)) = (normal, &args.normal) {
         let [area, precision] = area_and_precision(&found.of_examples, &is_unusual);
         let usual = is_unusual.iter().filter(|is_unusual| !**is_unusual).count();
@@ -85,7 +109,13 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
             is_unusual.len() - usual
         ))?;
     }
-    drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))
+    drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))?;
+    match faults {
+        1.. if args.strict => {
+            Err(Error::failure(format!("--strict: {} like none in the data", counted(faults, "row"))))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether what is scored was learned from.
@@ -107,7 +137,8 @@ fn is_unusual(data: &Dataset, name: &str) -> Result<Vec<bool>> {
         return Err(Error::usage(format!("--normal {name}: `{}` has no classes", data.name)));
     };
     let names = labels.names.iter().map(String::as_str);
-    let usual = labels.names.iter().position(|other| other == name);
+    let place = |is: &dyn Fn(&String) -> bool| labels.names.iter().position(is);
+    let usual = place(&|other| other == name).or_else(|| place(&|other| other.eq_ignore_ascii_case(name)));
     let usual = usual.ok_or_else(|| unknown("class", name, names).at("--normal"))?;
     let is_unusual: Vec<bool> = labels.ids.iter().map(|id| *id as usize != usual).collect();
     let all = is_unusual.iter().filter(|is_unusual| **is_unusual).count();
@@ -159,6 +190,12 @@ impl Found {
         self.rows.as_ref().map_or_else(|| data.name_of(i), |rows| rows[i].to_string())
     }
 
+    /// What cells of the row with the score `i` have that no row of the data has.
+    fn why(&self, data: &Dataset, i: usize) -> Option<String> {
+        let faults = data.about.faults.get(i).filter(|faults| self.rows.is_none() && !faults.is_empty())?;
+        Some(faults.join("; "))
+    }
+
     /// The numbers of the scores, the highest first.
     fn order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.scores.len()).collect();
@@ -166,19 +203,23 @@ impl Found {
         order
     }
 
-    /// The file: the name of each example, or the row, and its score; whether it is above the threshold; its class; the
-    /// score of each step.
+    /// The file: the name of each example, or the row, and its score; whether it is above the threshold, or has cells
+    /// like none in the data; what these are; its class; the score of each step.
     fn table(&self, data: &Dataset, threshold: Option<f64>, by_steps: bool) -> Vec<u8> {
         let width = if by_steps { self.steps.len() / self.scores.len() } else { 0 };
         let has_class = self.rows.is_none() && data.classes_of_examples().is_some();
         let mut header = vec![if self.rows.is_some() { "row" } else { "name" }.to_owned(), "score".into()];
         header.extend(threshold.map(|_| "unusual".to_owned()));
+        let has_faults = data.about.faults.iter().any(|faults| !faults.is_empty());
+        header.extend(has_faults.then(|| "why".to_owned()));
         header.extend(has_class.then(|| "class".to_owned()));
         header.extend((0..width).map(|step| format!("step{step}")));
         let line = |i: usize| {
             let score = self.scores[i];
             let mut line = vec![self.name(data, i), score.to_string()];
-            line.extend(threshold.map(|threshold| u8::from(score > threshold).to_string()));
+            let why = self.why(data, i);
+            line.extend(threshold.map(|threshold| u8::from(score > threshold || why.is_some()).to_string()));
+            line.extend(has_faults.then(|| why.unwrap_or_default()));
             line.extend(has_class.then(|| class(data, i).unwrap_or_default().to_owned()));
             let steps = self.steps.iter().skip(i * width).take(width);
             line.extend(steps.map(|nats| if nats.is_nan() { String::new() } else { nats.to_string() }));
@@ -209,10 +250,12 @@ fn draw(data: &Dataset, found: &Found, threshold: Option<f64>) -> Result<Option<
                 let pixels = values(items).into_iter().chain(std::iter::repeat(-1.0));
                 pixels.take(lines * row).collect::<Vec<f32>>()
             };
-            // The last part of a file's name without its ending; names in memory are numbers, which say nothing.
+            // The last parts of a file's name without its ending; names in memory are numbers, which say nothing.
             let name = |i: Option<&usize>| {
                 let name = i.and_then(|i| data.about.names.get(*i)).map(Path::new);
-                name.and_then(Path::file_stem).unwrap_or_default().to_string_lossy().into_owned()
+                let stem = name.and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
+                let folder = name.and_then(Path::parent).and_then(Path::file_name);
+                folder.map_or_else(|| stem.to_string(), |folder| format!("{}/{stem}", folder.to_string_lossy()))
             };
             let below = ends.iter().flat_map(|items| (0..lines * columns).map(|n| name(items.get(n)))).collect();
             let below = if data.about.names.is_empty() { vec![] } else { below };
@@ -233,9 +276,13 @@ fn draw(data: &Dataset, found: &Found, threshold: Option<f64>) -> Result<Option<
 fn along(data: &Dataset, found: &Found, threshold: Option<f64>) -> Figure {
     let rows = found.rows.as_deref().unwrap_or_default();
     let each = found.scores.len().div_ceil(POINTS).max(1);
+    // A single score beyond all others would leave no room for these.
+    let (middle, high) = (quantile(&found.scores, 0.5), quantile(&found.scores, 0.995));
+    let most = high.max(threshold.unwrap_or(high));
+    let most = most + BEYOND * (most - middle);
     let highest = |part: (&[u32], &[f64])| {
         let (place, score) = part.1.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).expect("parts are not empty");
-        [f64::from(part.0[place]), *score]
+        [f64::from(part.0[place]), score.min(most)]
     };
     // Rows without a score, which were held out, have no line.
     let mut lines: Vec<Vec<[f64; 2]>> = vec![];
@@ -256,7 +303,8 @@ fn along(data: &Dataset, found: &Found, threshold: Option<f64>) -> Figure {
     let line = |points| Mark { shape: Shape::Line(1.2), points, ink: Ink(REAL, 0.9) };
     let marks = lines.iter().cloned().map(line).chain(level).collect();
     let panel = Panel { x, marks, ..Panel::default() };
-    let mut legend = vec![("score".to_owned(), REAL)];
+    let is_cut = found.scores.iter().any(|score| *score > most);
+    let mut legend = vec![(if is_cut { "score (the highest are cut)" } else { "score" }.to_owned(), REAL)];
     legend.extend(threshold.map(|_| ("threshold".to_owned(), GENERATED)));
     Figure { title: data.name.clone(), panels: vec![panel], columns: 1, plot: PLOT, legend, ..Figure::default() }
 }

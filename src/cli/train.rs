@@ -1,8 +1,6 @@
 //! `saddle train`.
 
 use std::{
-    env,
-    path::Path,
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::{Duration, Instant},
@@ -12,12 +10,11 @@ use super::{
     TrainArgs,
     fit::{self, Fit},
     held_out::HeldOut,
-    hints,
     job::Job,
     minutes,
+    opening::Opened,
     preview::{dry_run, explain, shape},
-    ranks,
-    resume::{self, Offered, check_data},
+    ranks, resume,
     signals::Signals,
     tell,
     training::Training,
@@ -25,23 +22,17 @@ use super::{
     way_back::with_way_back,
 };
 use crate::{
-    data::{self, Seems, Symbols},
+    data::Symbols,
     engine::Plans,
     error::{Error, Result, counted},
     files::{tidy_cache, write_atomically},
     memory::mib,
-    models::{self, Examples, Model},
-    objective,
-    origin::{self, FOLDER, Origin},
+    models::{self, Model},
+    origin::FOLDER,
     run::{Run, resumption},
     session::{self, Session},
-    settings::{DEFAULT_PRESET, Layer, Likelihood, Order, Settings},
+    settings::{Layer, Order, Settings},
 };
-
-/// Most columns of a table that are told of.
-const COLUMNS: usize = 100;
-/// The preset for tables with types.
-const TABLE: &str = "table";
 
 /// Trains a model, new or resumed, and returns the exit status: 0, or that of the signal which ended it.
 pub fn train(args: &TrainArgs) -> Result<u8> {
@@ -66,88 +57,9 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         job.compare_programs()?;
         tell(job.describe());
     }
-    let resumes = resume::folder(args, job.is_none());
-    let is_new = resumes.is_none();
-    let (layers, model) = if is_new { with_model(args.layers()?) } else { (args.layers()?, None) };
-    model.iter().for_each(tell);
-    if let (true, Some(step)) = (is_new, args.from) {
-        return Err(Error::usage(format!("--from {step} goes back in a run, and there is none yet")));
-    }
-    let mut resumed =
-        resumes.filter(|_| is_first).map(|folder| resume::open(folder, &layers, args.from)).transpose()?;
-    if let Some(done) = resumed.as_ref().map(resume::done).transpose()?.flatten() {
-        if job.is_some() {
-            return Err(Error::usage(done));
-        }
-        tell(done);
-        return Ok(0);
-    }
-    let mut settings = match &resumed {
-        Some(resumed) => resumed.run.settings().clone(),
-        None if is_new => {
-            resume::tell_changes(&layers);
-            Settings::resolve(&models::menu(), &layers)?
-        }
-        None => Settings::default(),
-    };
-    if is_first && is_new && !args.dry_run && args.explain.is_none() {
-        Run::check(args.out.as_deref())?;
-    }
-    let from = resumed.as_ref().and_then(|resumed| resumed.from.as_ref());
-    let mut data = match from {
-        Some((_, checkpoint)) if !args.names_data() => origin::located(&settings.data, checkpoint)?,
-        _ => settings.data.clone(),
-    };
-    if let Some(job) = job.as_mut().filter(|_| !is_new) {
-        (settings, data) = job.told(is_first.then_some((&settings, &data)))?;
-    }
-    let dataset = session::open_data(&Settings { data: data.clone(), ..settings.clone() })
-        .map_err(|error| args.of_config(error, &data))?;
-    let examples = session::examples(&dataset);
-    if is_new {
-        settings = by_data(settings, &layers, &examples)?;
-    }
-    dataset.to_string().lines().for_each(tell);
-    let columns = dataset.records().map_or(vec![], |records| records.lines(COLUMNS));
-    columns.iter().for_each(|line| tell(format_args!("  {line}")));
-    let origin = Origin::of(&dataset);
-    let changed = match from {
-        None => None,
-        Some((path, checkpoint)) => {
-            let (name, is_named, accept) = (data.as_str(), args.names_data(), args.accept_changed_data);
-            let offered = Offered { dataset: &dataset, origin: &origin, name, is_named, accept };
-            check_data(checkpoint, &settings, &offered).map_err(|e| e.at(&path.display().to_string()))?
-        }
-    };
-    let folder = match from {
-        Some((_, checkpoint)) if data != settings.data => checkpoint.meta(FOLDER)?,
-        _ => env::current_dir().unwrap_or_default().to_string_lossy().into_owned(),
-    };
-    let of_data = [origin.entry(), (FOLDER.to_string(), folder)];
-    if resumed.is_none() {
-        preset_beside(&settings, &layers)?.iter().for_each(tell);
-    }
-    let note = |name: &str| format!("warning: `{name}` has no part in this model: any other value would give the same");
-    let written = resumed.is_some().then(|| Layer::from_toml(&settings.to_toml(), "run.toml")).transpose()?;
-    let given: Vec<Layer> = written.into_iter().chain(layers).collect();
-    models::idle(&given, &examples).into_iter().map(note).for_each(tell);
-    if is_new {
-        objective::doubts(&settings).iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
-    }
-    settings.too_fast().iter().for_each(|doubt| tell(format_args!("warning: {doubt}")));
-    session::check_labels(&dataset, &settings)?;
-    if settings.labelled > 0 {
-        let each = dataset.labelled(settings.labelled, settings.seed)?.into_iter().map(|of_class| of_class.len());
-        let (least, most) = (each.clone().min().unwrap_or(0), each.max().unwrap_or(0));
-        let each = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        tell(format_args!("the labels of {} are learned, {each} of each class", counted(settings.labelled, "example")));
-    }
-    if settings.batch > dataset.len() {
-        let (batch, all) = (settings.batch, counted(dataset.len(), "example"));
-        tell(format_args!(
-            "warning: a batch of {batch} is more than the data, {all}: each step sees some of them again"
-        ));
-    }
+    let Some(opened) = Opened::of(args, job.as_deref_mut(), is_first)? else { return Ok(0) };
+    opened.tell_doubts()?;
+    let Opened { is_new, mut resumed, given, mut settings, data, dataset, examples, origin, changed, folder } = opened;
     let devices = ranks::devices(&settings);
     let ranks = job.as_ref().map_or(devices.len(), |job| job.ranks());
     if is_new && ranks > 1 && !given.iter().any(|layer| layer.is_given("accumulate")) {
@@ -167,7 +79,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         if ranks > 1 {
             return Err(Error::usage("--minutes: how many steps a time has is found on one device: say --steps"));
         }
-        settings = minutes::within(minutes, begun, &settings, &dataset, device.as_deref())?;
+        settings = minutes::within(minutes, begun, &settings, &given, &dataset, device.as_deref())?;
     }
     let settings = settings;
     let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
@@ -197,12 +109,17 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         (Some(resumed), error) => with_way_back(error, &resumed.run),
         (None, error) => fit::advised(error, Fit::of(&settings, fits)),
     })?;
-    if let [.., last, _] = &model.phases[..]
-        && last.until >= settings.steps
-    {
-        let (name, steps) = (last.name, settings.steps);
-        let steps = counted(steps as usize, "step");
-        tell(format_args!("warning: the phase `{name}` lasts to the end, {steps}: the next one is not reached"));
+    let begins = |n: usize| n.checked_sub(1).map_or(0, |before| model.phases[before].until);
+    let late: Vec<String> = (0..model.phases.len())
+        .filter(|n| begins(*n) >= settings.steps)
+        .map(|n| format!("`{}`", model.phases[n].name))
+        .collect();
+    if !late.is_empty() {
+        let steps = counted(settings.steps as usize, "step");
+        let late = late.join(", ");
+        tell(format_args!(
+            "warning: {steps} are too few for all phases: {late} is not reached, and samples are of no use"
+        ));
     }
     if let Some(launch) = args.explain {
         explain(&plans, launch, &caps, settings.half)?;
@@ -264,64 +181,12 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         tell(format_args!("warning: {error}"));
     }
     let page = args.watch.then(|| watch::beside(run.folder())).flatten();
-    let status = Training::new(run, session, dataset, of_data, held_out)?.run(&signals, args.json);
+    let of_data = [origin.entry(), (FOLDER.to_string(), folder)];
+    let deadline = args.minutes.map(|minutes| begun + Duration::from_secs_f64(60.0 * minutes));
+    let training = Training::new(run, session, dataset, of_data, held_out)?.until(deadline);
+    let status = training.run(&signals, args.json);
     page.iter().for_each(|page| page.end());
     status
-}
-
-/// The layers above one with the model that learns such data, where the data is named and no model; and a sentence on
-/// it.
-pub(super) fn with_model(layers: Vec<Layer>) -> (Vec<Layer>, Option<String>) {
-    let value = |key: &str| layers.iter().rev().find_map(|layer| layer.value(key));
-    let named = value("data").filter(|_| value("variant").is_none());
-    let seems = named.and_then(|name| data::seems(Path::new(name)).ok());
-    let seems =
-        seems.map(|seems| if seems == Seems::Rows && value("window").is_some() { Seems::Series } else { seems });
-    let Some(variant) = seems.map(hints::learner).filter(|variant| *variant != Settings::default().variant) else {
-        return (layers, None);
-    };
-    let said = named.map(|name| format!("`{name}`: {variant} learns such data, and no model is named"));
-    let mut model = Layer::default();
-    model.set("variant", variant, "");
-    ([vec![model], layers].concat(), said)
-}
-
-/// The settings with what fits the data, where nothing else is named: the preset `table` for tables with types, a
-/// Gaussian likelihood for points, which are no shares of ink.
-pub(super) fn by_data(settings: Settings, layers: &[Layer], examples: &Examples) -> Result<Settings> {
-    let presets = models::variant(&settings.variant)?.presets;
-    let has_one = presets.iter().any(|preset| preset.name == TABLE);
-    let is_named = |key: &str| layers.iter().any(|layer| layer.has(key));
-    let mut layer = Layer::default();
-    let are_points = matches!(examples.shape[..], [_]) && examples.heads().is_none();
-    let has_ink = settings.relevant.contains(&"likelihood") && settings.likelihood == Likelihood::Bernoulli;
-    if are_points && has_ink && !is_named("likelihood") && !is_named("preset") {
-        layer.set("likelihood", Likelihood::Gaussian.word(), "");
-    } else if examples.heads().is_some() && has_one && !layers.iter().any(|layer| layer.is_given("preset")) {
-        layer.set("preset", TABLE, "");
-    } else {
-        return Ok(settings);
-    }
-    Settings::resolve(&models::menu(), &[&[layer], layers].concat())
-}
-
-/// Says what else a preset sets that came with the data, where somebody asks for another game than its own.
-fn preset_beside(settings: &Settings, layers: &[Layer]) -> Result<Option<String>> {
-    let is_given = |key: &str| layers.iter().any(|layer| layer.is_given(key));
-    let presets = models::variant(&settings.variant)?.presets;
-    let Some(preset) = presets.iter().find(|preset| preset.name == settings.preset) else { return Ok(None) };
-    if preset.name == DEFAULT_PRESET || is_given("preset") || !(is_given("objective") || is_given("gp")) {
-        return Ok(None);
-    }
-    let rest: Vec<String> = preset
-        .values()
-        .filter(|(key, _)| *key != "data" && !is_given(key))
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect();
-    let (name, rest) = (preset.name, rest.join(" "));
-    Ok(Some(format!(
-        "the preset `{name}`, which comes with this data, also sets {rest}; --preset default goes without"
-    )))
 }
 
 /// Runs `work`, and prints `what` if it takes longer than a second.

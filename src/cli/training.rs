@@ -12,8 +12,9 @@ use image::RgbImage;
 use serde_json::{Map, Value, json};
 
 use super::{
+    best::Best,
     held_out::{HeldOut, MEASURED, Sequences},
-    print,
+    minutes, print,
     progress::{Progress, duration, figure, per_second},
     showing::{Showing, showing},
     signals::Signals,
@@ -23,7 +24,7 @@ use super::{
     whole,
 };
 use crate::{
-    checkpoint::{self, CHOSEN_ON, Checkpoint, HELD_OUT},
+    checkpoint::{self, Checkpoint, DISTANCE, HELD_OUT},
     data::{self, Dataset, ModeScore, Series},
     error::{Error, Result},
     files::write_atomically,
@@ -59,6 +60,8 @@ pub struct Training {
     /// The step from which this process started, and the time of its start.
     first: u64,
     since: Instant,
+    /// When `--minutes` are over, until that was found to be too soon.
+    deadline: Option<Instant>,
     /// Time of the last line of metrics.
     logged: Instant,
     /// Time of the last attempt to write a checkpoint.
@@ -80,8 +83,7 @@ pub struct Training {
     last: Map<String, Value>,
     /// Event files of TensorBoard, if they are wanted.
     events: Option<Events>,
-    /// The least measure so far and its step, whose checkpoint is kept.
-    best: Option<(f64, u64)>,
+    best: Best,
     /// The modes that the newest samples hit, where they are known, until they are logged.
     modes: Option<ModeScore>,
     /// How various samples of numbers are.
@@ -119,7 +121,7 @@ impl Training {
         let measured = Map::from_iter([("device".to_string(), session.describe().into())]);
         Ok(Self {
             metrics,
-            best: (first > 0).then(|| best_of(&run)).flatten(),
+            best: Best::of(&run, first, &dataset, held_out.as_ref())?,
             run,
             progress: Progress::new(first, settings.steps),
             spread: Spread::beside(&dataset),
@@ -131,6 +133,7 @@ impl Training {
             session,
             first,
             since,
+            deadline: None,
             logged: since,
             kept: since,
             has_warned: false,
@@ -143,6 +146,11 @@ impl Training {
             modes: None,
             samples: None,
         })
+    }
+
+    /// With a time at which it should end.
+    pub fn until(self, deadline: Option<Instant>) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Trains to the last step, or until a signal ends it; returns the exit status. With `json`, the result is a line
@@ -235,6 +243,10 @@ impl Training {
                 self.look();
                 self.measure()?;
             }
+            if due(step, s.checkpoint_every) {
+                let distance = self.best.distance(&mut self.session, &self.dataset, &s);
+                self.measured.extend(distance.map(|distance| (DISTANCE.to_owned(), (distance as f32).into())));
+            }
             if due(step, s.log_every) || step == phase_end {
                 self.log(&mut rows)?;
             }
@@ -312,7 +324,7 @@ impl Training {
             texts.push(format!("held out{from} {}", self.nats(nats, *spelled, false)));
         }
         if let (Some(score), Some(modes)) = (self.modes.take(), data::modes(&self.settings.data)) {
-            line.append(&mut columns(&score));
+            line.append(&mut result::columns(&score));
             texts.push(format!("{} of {} modes", score.modes, modes.centres.len()));
         }
         texts.push(format!("{} {unit}/s", per_second(speed)));
@@ -322,6 +334,8 @@ impl Training {
             line.insert(name.into(), ((share * 1e4).round() / 1e4).into());
         }
         self.logged = Instant::now();
+        let left = (self.settings.steps - self.session.step()) as f64 / rate;
+        minutes::late(&mut self.deadline, left).iter().for_each(|late| self.progress.note(late));
         line.append(&mut self.measured);
         self.health.look(&mut line).iter().for_each(|sentence| self.progress.note(sentence));
         self.progress.report(self.session.step(), &texts);
@@ -445,17 +459,15 @@ impl Training {
             self.measured.insert("known_by_heart".into(), (share as f32).into());
         }
         let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
-        let (nats, chosen_on) = (sequences.nats(session, settings.seed)?, sequences.digest.clone());
+        let nats = sequences.nats(session, settings.seed)?;
         self.held_out_nats = Some(nats);
         self.measured.insert(HELD_OUT.into(), (nats as f32).into());
-        if self.best.is_none_or(|(least, _)| nats < least) {
-            self.best = Some((nats, self.session.step()));
-            let mut checkpoint = self.checkpoint()?;
-            checkpoint.meta.extend([(HELD_OUT.into(), nats.to_string()), (CHOSEN_ON.into(), chosen_on)]);
-            let saved = checkpoint.save(&self.run.best_path());
-            self.tolerate(saved)?;
+        if !self.best.is_least(nats) {
+            return Ok(());
         }
-        Ok(())
+        let (checkpoint, step) = (self.checkpoint()?, self.session.step());
+        let saved = self.best.keep_by(HELD_OUT, nats, checkpoint, &self.run, step);
+        self.tolerate(saved)
     }
 
     /// All that a resume needs.
@@ -471,22 +483,13 @@ impl Training {
     fn save_checkpoint(&mut self, last: bool) -> Result<()> {
         self.kept = Instant::now();
         let checkpoint = self.checkpoint()?;
-        let saved = checkpoint.save(&self.run.checkpoint_path(self.session.step()));
+        let step = self.session.step();
+        let saved = checkpoint.save(&self.run.checkpoint_path(step));
+        let kept = self.best.keep(&checkpoint, &self.run, step);
+        self.tolerate(kept)?;
         match saved.and_then(|()| checkpoint::prune(&self.run.checkpoints(), self.settings.keep)) {
             Err(error) if last => Err(error),
             kept => self.tolerate(kept),
         }
     }
-}
-
-/// The columns of metrics about modes.
-fn columns(score: &ModeScore) -> Map<String, Value> {
-    let quality = Value::from(score.high_quality_share as f32);
-    Map::from_iter([("modes".to_string(), score.modes.into()), ("high_quality".to_string(), quality)])
-}
-
-/// What the best checkpoint of a resumed run says of held-out examples, and its step; none if it cannot be read.
-fn best_of(run: &Run) -> Option<(f64, u64)> {
-    let checkpoint = Checkpoint::load(&run.best_path()).ok()?;
-    Some((checkpoint.meta(HELD_OUT).ok()?, checkpoint.meta("step").ok()?))
 }

@@ -24,7 +24,7 @@ pub fn variants(args: &VariantsArgs) -> Result<()> {
                 print(format!("{:<10} {}", v.name, v.about))?;
             }
             print("\nbuilt-in data:")?;
-            data::BUILT_IN.iter().try_for_each(|(name, what)| print(format!("{name:<12} {what}")))
+            data::BUILT_IN.iter().try_for_each(|(name, _, what)| print(format!("{name:<12} {what}")))
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
     files,
     metrics::{
         Points, choose,
-        probes::{JOINED, nearest, poisson_learning, weighted_majority},
+        probes::{JOINED, Neighbour, nearest, others, poisson_learning, weighted_majority},
     },
     models::HIDDEN,
     origin::Origin,
@@ -71,6 +71,15 @@ impl Known {
             numbers.entry(data.name_of(i)).and_modify(|number| *number = None).or_insert(Some(i));
         }
         let others: BTreeSet<String> = held_out.iter().flat_map(|set| (0..set.len()).map(|i| set.name_of(i))).collect();
+        // The end of a path may stand for it, or a path that ends with it, where only one example is meant.
+        let mut by_file: HashMap<&str, Vec<&String>> = HashMap::new();
+        numbers.keys().chain(&others).for_each(|name| by_file.entry(file_of(name)).or_default().push(name));
+        let meant = |name: &str| {
+            let ends = |whole: &str, end: &str| whole.strip_suffix(end).is_some_and(|rest| rest.ends_with('/'));
+            let alike = by_file.get(file_of(name)).into_iter().flatten();
+            let mut alike = alike.filter(|other| ends(other, name) || ends(name, other));
+            alike.next().filter(|_| alike.next().is_none()).map(|other| (*other).clone())
+        };
         let (mut classes, mut left): (HashMap<usize, String>, usize) = (HashMap::new(), 0);
         for record in table.records() {
             let record = record.map_err(broken)?;
@@ -80,6 +89,9 @@ impl Known {
             if class.is_empty() {
                 continue;
             }
+            let name =
+                if numbers.contains_key(name) { name.to_owned() } else { meant(name).unwrap_or(name.to_owned()) };
+            let name = &name;
             match numbers.get(name) {
                 None if others.contains(name) => left += 1,
                 None => {
@@ -136,6 +148,11 @@ impl Known {
     }
 }
 
+/// The last part of a name that is a path.
+fn file_of(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
 /// A classifier of codes: labels spread over the graph of the nearest neighbours of examples (Poisson learning, Calder
 /// et al. 2020), and others go by the weighted vote of the nearest of these.
 pub struct Classifier {
@@ -178,11 +195,15 @@ impl Classifier {
         Ok(Self { values, width, classes, count })
     }
 
-    /// The class of each code, and its share of the vote, 0 to 1.
+    /// The class of each code, and its share of the vote, 0 to 1. The class of an example itself has no vote, so that a
+    /// wrong label can be found.
     pub fn classify(&self, codes: &Codes) -> Vec<(usize, f64)> {
         let values = widened(codes);
-        let near = nearest(Points::new(&values, self.width), Points::new(&self.values, self.width), JOINED, false);
-        near.iter().map(|near| weighted_majority(near, &self.classes, self.count)).collect()
+        let (points, known) = (Points::new(&values, self.width), Points::new(&self.values, self.width));
+        let vote = |(code, near): (&[f64], Vec<Neighbour>)| {
+            weighted_majority(&others(near, code, known), &self.classes, self.count)
+        };
+        values.chunks_exact(self.width).zip(nearest(points, known, JOINED + 1, false)).map(vote).collect()
     }
 }
 

@@ -94,7 +94,7 @@ pub fn chosen(model: &Model, variant: &str, name: Option<&str>) -> Result<Layer>
     if all.is_empty() {
         return Err(Error::usage(format!(
             "`{variant}` gives no codes with these settings: its discriminator looks at classes, conditions or several \
-             examples together"
+             examples together; train one without, or an autoencoder such as `vae`"
         )));
     }
     let place = match name {

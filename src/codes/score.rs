@@ -1,5 +1,7 @@
 //! How unusual examples are.
 
+use std::path::Path;
+
 use clap::ValueEnum;
 
 use super::{
@@ -10,9 +12,10 @@ use super::{
 use crate::{
     data::{Dataset, Series, Split},
     error::{Error, Result, counted},
+    files::quoted,
     metrics::{
         LogMeanExp, Points, average_precision, choose,
-        probes::{JOINED, Neighbour, nearest},
+        probes::{JOINED, Neighbour, nearest, others},
         table::area_under_curve,
     },
     models::{DECODE, ENCODE, Examples, HIDDEN, LIKELIHOOD, Model, SWEEP, variant},
@@ -135,12 +138,10 @@ impl Neighbours {
             *known = of(own, &choose(COMPARED.min(own.len()), own.len(), 0))?;
         }
         let codes = of(data, &all(data))?;
-        let near = nearest(Points::new(&codes, width), Points::new(known, width), JOINED + 1, false);
+        let known = Points::new(known, width);
+        let near = nearest(Points::new(&codes, width), known, JOINED + 1, false);
         let mean = |(code, near): (&[f64], Vec<Neighbour>)| {
-            // A code depends on its example alone, so that of the example itself is equal to the bit.
-            let itself = near.iter().position(|other| &known[other.place * width..][..width] == code);
-            let others = near.iter().enumerate().filter(|(n, _)| *n != itself.unwrap_or(JOINED));
-            others.map(|(_, other)| other.square.sqrt()).sum::<f64>() / JOINED as f64
+            others(near, code, known).iter().map(|other| other.square.sqrt()).sum::<f64>() / JOINED as f64
         };
         Ok(codes.chunks_exact(width).zip(near).map(mean).collect())
     }
@@ -240,7 +241,7 @@ impl Scorer {
         })?;
         if matches!(self.by, By::Likelihood | By::Bound | By::Nll) {
             let nats = self.of_one_row();
-            scores.values.iter_mut().zip(&data.about.broken).for_each(|(nll, ties)| *nll += nats * f64::from(*ties));
+            scores.values.iter_mut().zip(&data.about.faults).for_each(|(nll, found)| *nll += nats * found.len() as f64);
         }
         Ok(scores)
     }
@@ -292,9 +293,7 @@ impl Scorer {
             return Ok(Scores { values, steps: vec![] });
         }
         if self.examples.shape.len() == 1 {
-            let unknown = self.unseen(x, count);
-            let values = (0..count).zip(unknown).map(|(n, unknown)| unknown - row(n).sum::<f64>()).collect();
-            return Ok(Scores { values, steps: vec![] });
+            return Ok(Scores { values: (0..count).map(|n| -row(n).sum::<f64>()).collect(), steps: vec![] });
         }
         let does_count = |place: usize| of("counted").is_none_or(|counted| counted[place] > 0.5);
         let steps: Vec<f64> =
@@ -306,21 +305,14 @@ impl Scorer {
         Ok(Scores { values: steps.chunks_exact(each).map(mean).collect(), steps })
     }
 
-    /// The nats of what no row of a table has, as one row more would have made it: values that the model never saw, and
-    /// ties of columns that are broken.
+    /// The nats of what no row of a table has, as one row more would have made it: see [`About::faults`].
+    ///
+    /// [`About::faults`]: crate::data::About::faults
     fn of_one_row(&self) -> f64 {
         match &self.examples.series {
             Some(Series::Table(records)) => ((records.learned_from() + 1) as f64).ln(),
             _ => 0.0,
         }
-    }
-
-    /// For rows of tables, the nats of values that the model never saw.
-    fn unseen(&self, x: &[f32], count: usize) -> Vec<f64> {
-        let Some(Series::Table(records)) = &self.examples.series else { return vec![0.0; count] };
-        let (choices, nats) = (records.choices().len(), self.of_one_row());
-        let unseen = |row: &[f32]| row[..choices].iter().filter(|choice| **choice < 0.0).count() as f64;
-        x.chunks_exact(records.len()).map(|row| unseen(row) * nats).collect()
     }
 
     /// Minus the bound, or minus log p(x), of each example; `posteriors` are means and log variances.
@@ -361,7 +353,7 @@ fn without(trained: &Trained) -> Error {
     let other = if trained.examples.shape.len() == 2 { "rvae" } else { "vae" };
     Error::usage(format!(
         "`{variant}` has no score {why}; train one without, or an autoencoder: saddle train {other} --data {}",
-        s.data
+        quoted(Path::new(&s.data))
     ))
 }
 
@@ -392,7 +384,8 @@ fn divergence(posterior: &[f32]) -> f64 {
 }
 
 /// The score of each row of a table, the mean over the examples that hold it: its number and that. Examples of one row
-/// each, or that are not of a table, are given back.
+/// each, or that are not of a table, are given back. Means over windows find lasting faults better than the likelihoods
+/// of the rows' own steps do (results/codes.md).
 pub fn by_rows(data: &Dataset, scores: &[f64]) -> Vec<(u32, f64)> {
     let mut sums: std::collections::BTreeMap<u32, (f64, usize)> = std::collections::BTreeMap::new();
     for (i, score) in scores.iter().enumerate() {

@@ -39,8 +39,9 @@ pub struct About {
     /// For each item the rows of the table that it is made of, or its place in the file, counted from 0; empty if
     /// nobody asked.
     pub rows: Vec<u32>,
-    /// For each row of a table that a model knows, how many ties of its columns it breaks; else empty.
-    pub broken: Vec<u32>,
+    /// For each row of a table that a model knows, what its cells have that no row has which that learned from; else
+    /// empty.
+    pub faults: Vec<Vec<String>>,
     /// The first rows of a table whose columns have types, as they stand in the file.
     pub first: Vec<String>,
     /// What stands for the items and their classes in digests, where it is known without reading them all.

@@ -28,12 +28,21 @@ pub(super) struct Table {
     pub is_reversed: bool,
     /// Rows before which time jumps.
     pub jumps: HashSet<usize>,
+    /// The column of times, where these have a usual step.
+    pub clock: Option<Clock>,
     pub findings: Vec<String>,
     pub notes: Vec<String>,
     /// Number of rows of a file of their own to test with: the last ones.
     tested: usize,
     /// Rows of the sheet within the data that sum up others.
     sums: HashSet<usize>,
+}
+
+/// A column of times: the first one and the usual step, in seconds or in its units.
+pub(super) struct Clock {
+    pub column: usize,
+    pub first: f64,
+    pub step: f64,
 }
 
 /// The error for a table without any number.
@@ -96,6 +105,7 @@ impl Table {
             texts: vec![],
             is_reversed: false,
             jumps: HashSet::new(),
+            clock: None,
             findings: vec![],
             notes,
             tested,

@@ -14,6 +14,8 @@ use crate::settings::Decimal;
 /// row is unusual.
 const FEW: usize = 3;
 const MANY: usize = 10;
+/// How far the sum of a part of a table, whose row is named so, may be off, as a share of it.
+const COARSE: f64 = 1e-5;
 
 /// Why a row is none.
 #[derive(Clone, Copy, PartialEq)]
@@ -74,6 +76,7 @@ impl Ends {
                 return None;
             }
             self.within.get_or_insert_with(|| (0, label(&row).to_owned())).0 += 1;
+            return Some((at, row));
         }
         self.full.iter_mut().zip(&row).for_each(|(full, cell)| *full &= !cell.is_empty());
         self.least = self.least.min(filled(&row));
@@ -154,7 +157,9 @@ impl Ends {
             let part = all[i].values.get(self.summed..).unwrap_or_default().iter().filter(|value| value.is_finite());
             // The first row may be data too.
             let first = number(&self.first[i]).filter(|_| self.left.is_empty()).unwrap_or(0.0);
-            let (sum, near) = (part.sum::<f64>(), rounding(last_digit(cell, self.decimal).1));
+            let (sum, count) = part.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+            // Parts may have been rounded more coarsely than they are written.
+            let near = rounding(last_digit(cell, self.decimal).1, count).max(COARSE * sum.abs());
             number(cell).is_some_and(|value| [sum, sum + first].iter().any(|sum| is_near(value, *sum, near)))
         };
         cells.peek().is_some() && cells.all(is_sum)
@@ -190,7 +195,7 @@ impl Ends {
         // The first row may be data too.
         let first = number(&self.first[i]).unwrap_or(0.0);
         let (decimals, unit) = last_digit(cell, self.decimal);
-        let near = rounding(unit);
+        let near = rounding(unit, if is_unusual { count } else { 1 });
         let is_sum = [sum, sum + first].iter().any(|sum| is_near(value, *sum, near))
             && value.abs() > largest
             && above().filter(|value| *value != 0.0).count() >= FEW;
@@ -210,9 +215,10 @@ fn last_digit(cell: &str, decimal: Decimal) -> (usize, f64) {
     (decimals, 10f64.powi(-(decimals as i32)))
 }
 
-/// How far a cell whose last digit is worth `unit` may be from the sum of parts that were rounded before.
-fn rounding(unit: f64) -> f64 {
-    if unit == 1.0 { 0.5 } else { 1.01 * unit }
+/// How far a cell whose last digit is worth `unit` may be from the sum of `count` parts that were rounded before: the
+/// deviation of their sum is `unit * sqrt(count / 12)`. Whole numbers are not rounded.
+fn rounding(unit: f64, count: usize) -> f64 {
+    if unit == 1.0 { 0.5 } else { 1.01 * unit * (count as f64).sqrt().max(1.0) }
 }
 
 fn is_near(value: f64, sum: f64, near: f64) -> bool {

@@ -231,8 +231,8 @@ impl Dataset {
         if !self.about.names.is_empty() {
             self.about.names = kept().map(|i| self.about.names[i].clone()).collect();
         }
-        if !self.about.broken.is_empty() {
-            self.about.broken = kept().map(|i| self.about.broken[i]).collect();
+        if !self.about.faults.is_empty() {
+            self.about.faults = kept().map(|i| self.about.faults[i].clone()).collect();
         }
         let each = self.about.rows.len() / count.max(1);
         self.about.rows = kept().flat_map(|i| &self.about.rows[i * each..][..each]).copied().collect();

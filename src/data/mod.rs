@@ -13,6 +13,7 @@ mod digits;
 mod encoding;
 mod ends;
 mod folder;
+mod frame;
 mod given;
 mod header;
 mod holdout;
@@ -83,14 +84,14 @@ pub use statics::Static;
 pub use tokens::{GLUE, Spelling};
 pub use windows::SYMBOLS;
 
-/// The built-in sets: the name and a description in one line.
-pub const BUILT_IN: &[(&str, &str)] = &[
-    ("digits", "20,000 drawn handwritten digits, 28x28 grey, ten classes"),
-    ("shapes", "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes"),
-    ("ring", "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01"),
-    ("grid", "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05"),
-    ("sines", "10,000 sequences of 24 steps of 5 sine waves, as TimeGAN's code draws them"),
-    ("sines-rcgan", "14,000 sequences of 30 steps of 1 sine wave, as RCGAN draws them"),
+/// The built-in sets: the name, what it is, and a description in one line.
+pub const BUILT_IN: &[(&str, Seems, &str)] = &[
+    ("digits", Seems::Images, "20,000 drawn handwritten digits, 28x28 grey, ten classes"),
+    ("shapes", Seems::Images, "20,000 coloured shapes on soft backgrounds, 32x32 RGB, eight classes"),
+    ("ring", Seems::Array, "100,000 points from 8 Gaussians on a circle, radius 1, deviation 0.01"),
+    ("grid", Seems::Array, "100,000 points from 25 Gaussians on a 5x5 grid, step 2, deviation 0.05"),
+    ("sines", Seems::Series, "10,000 sequences of 24 steps of 5 sine waves, as TimeGAN's code draws them"),
+    ("sines-rcgan", Seems::Series, "14,000 sequences of 30 steps of 1 sine wave, as RCGAN draws them"),
 ];
 
 /// Largest side of an image, in pixels.

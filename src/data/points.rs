@@ -30,8 +30,8 @@ pub struct ModeScore {
     /// Share of the points, 0 to 1, that lie within 3 standard deviations of a mode (high-quality points). A perfect
     /// sampler reaches 0.989.
     pub high_quality_share: f64,
-    /// KL divergence in nats from the high-quality points' histogram over modes to the uniform one. Without
-    /// high-quality points, the largest possible value, ln K.
+    /// KL divergence in nats from the high-quality points' histogram over modes to the uniform one; NaN without
+    /// high-quality points.
     pub reverse_kl: f64,
 }
 
@@ -71,7 +71,7 @@ pub fn count_modes(points: &[f32], target: &Modes) -> ModeScore {
     ModeScore {
         modes: hits.iter().filter(|count| **count > 0).count(),
         high_quality_share: share(good, points.len() / 2),
-        reverse_kl: (hits.len() as f64).ln() + negative_entropy,
+        reverse_kl: if good == 0 { f64::NAN } else { (hits.len() as f64).ln() + negative_entropy },
     }
 }
 
@@ -145,11 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn no_good_point_scores_worst() {
+    fn no_good_point_has_no_divergence() {
         let target = modes("ring").unwrap();
         for points in [[].as_slice(), &[9.0, 9.0]] {
-            let worst = ModeScore { modes: 0, high_quality_share: 0.0, reverse_kl: 8f64.ln() };
-            assert_eq!(count_modes(points, &target), worst);
+            let score = count_modes(points, &target);
+            assert_eq!((score.modes, score.high_quality_share), (0, 0.0));
+            assert!(score.reverse_kl.is_nan());
         }
     }
 }

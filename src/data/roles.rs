@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Options;
 use super::cells::{self, MONTH};
 use super::column::{Column, Role};
-use super::columns::Table;
+use super::columns::{Clock, Table};
 use super::dialect::{Sheet, shown};
 use crate::error::{Result, counted};
 
@@ -197,7 +197,7 @@ impl Table {
             self.group = Some((column.name.clone(), codes.ids));
         }
         if let Some(date) = date {
-            self.find_order(&sheet.name, &self.all[date].name.clone(), &times);
+            self.find_order(&sheet.name, date, &times);
         }
         Ok(())
     }
@@ -231,8 +231,9 @@ impl Table {
     }
 
     /// Turns rows round that run backwards in time, and finds where time jumps; notes on both, and on other disorder.
-    fn find_order(&mut self, file: &str, date: &str, times: &[f64]) {
+    fn find_order(&mut self, file: &str, column: usize, times: &[f64]) {
         const JUMP: f64 = 5.0;
+        let date = self.all[column].name.clone();
         let series = self.series();
         let steps =
             |rows: &[usize]| rows.windows(2).map(|pair| (times[pair[1]] - times[pair[0]], pair[1])).collect::<Vec<_>>();
@@ -260,6 +261,10 @@ impl Table {
         if 2 * lengths.iter().filter(is_usual).count() < lengths.len() {
             return;
         }
+        let first = times.iter().copied().fold(f64::INFINITY, f64::min);
+        // Months have no usual length.
+        let are_usual = 4 * lengths.iter().filter(is_usual).count() >= 3 * lengths.len();
+        self.clock = (first.is_finite() && are_usual).then_some(Clock { column, first, step: usual });
         let before = |rows: &[usize]| {
             let rows: Vec<usize> = if self.is_reversed { rows.iter().rev().copied().collect() } else { rows.to_vec() };
             steps(&rows)

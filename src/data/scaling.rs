@@ -47,6 +47,23 @@ pub(super) fn kept(
     (kept, columns)
 }
 
+/// The rows, in `rows`, of the few values that lie far from all others, and the share of the range of all values in
+/// which nine of ten lie; `None` if there are none, or more than few.
+pub(super) fn outliers(values: &[f64], rows: &[usize]) -> Option<(Vec<usize>, f64)> {
+    /// How far, in spans of nine of ten values, and how many of a thousand.
+    const FAR: f64 = 4.0;
+    const FEW: usize = 1;
+    let mut sorted: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
+    sorted.sort_by(f64::total_cmp);
+    let at = |share: usize| sorted.get(share * sorted.len() / 100).copied();
+    let (low, high) = (at(5)?, at(95)?);
+    let (span, all) = (high - low, sorted[sorted.len() - 1] - sorted[0]);
+    let is_far = |row: &&usize| !(low - FAR * span..=high + FAR * span).contains(&values[**row]);
+    let far: Vec<usize> = rows.iter().filter(is_far).copied().collect();
+    let is_few = (1..=(FEW * rows.len()).div_ceil(1000)).contains(&far.len());
+    (is_few && span > 0.0).then_some((far, span / all))
+}
+
 /// The reason why a column without ends is left out.
 pub(super) fn in_every_row(value: f64) -> String {
     format!("{value} in every row")
@@ -55,6 +72,19 @@ pub(super) fn in_every_row(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_few_values_far_from_the_others_are_found() {
+        let mut values: Vec<f64> = (0..2000).map(|i| f64::from(i % 100)).collect();
+        let rows: Vec<usize> = (0..2000).collect();
+        assert_eq!(outliers(&values, &rows), None);
+        values[77] = -9000.0;
+        let (far, share) = outliers(&values, &rows).unwrap();
+        assert!(far == [77] && (share - 90.0 / 9099.0).abs() < 1e-3, "{far:?}, {share}");
+        values[80..90].fill(9000.0);
+        assert_eq!(outliers(&values, &rows), None, "ten are a part of the data");
+        assert_eq!(outliers(&[1.0; 50], &rows[..50]), None);
+    }
 
     #[test]
     fn many_columns_take_as_long_as_many_rows() {

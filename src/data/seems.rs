@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Options, folder, idx, is_table, text,
+    BUILT_IN, Options, folder, idx, is_table, text,
     unknown::{refused, unknown},
     unpack,
 };
@@ -29,11 +29,8 @@ pub enum Seems {
 /// # Errors
 /// A path that does not exist, or that holds nothing that is read.
 pub fn seems(path: &Path) -> Result<Seems> {
-    match path.to_str() {
-        Some("digits" | "shapes") => return Ok(Seems::Images),
-        Some("ring" | "grid") => return Ok(Seems::Array),
-        Some("sines" | "sines-rcgan") => return Ok(Seems::Series),
-        _ => {}
+    if let Some((_, seems, _)) = BUILT_IN.iter().find(|(name, ..)| Some(*name) == path.to_str()) {
+        return Ok(*seems);
     }
     if !path.exists() {
         return Err(unknown(&path.to_string_lossy()));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::dialect::byte;
+use super::frame::Frame;
 use super::music::{Chord, KEYS, Music, pitch_name};
 use super::records::Records;
 use super::statics::Static;
@@ -54,6 +55,9 @@ pub struct Columns {
     /// What is the same at all steps of a sequence.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statics: Vec<Static>,
+    /// What stands beside the values of series in the file that was read, which samples have too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
 }
 
 /// An alphabet.
@@ -165,7 +169,10 @@ impl Series {
             Self::Symbols(_) => (vec!["symbol".to_owned()], samples),
             Self::Roll(_) | Self::Table(_) => (self.names().to_vec(), samples),
         };
-        csv.write_record(["series".to_owned(), "step".to_owned()].iter().chain(&columns)).expect(SPACE);
+        let frame = if let Self::Columns(columns) = self { columns.frame.as_ref() } else { None };
+        let place = ["series", "step"].map(String::from).into_iter();
+        let titles = frame.map_or_else(|| place.chain(columns.clone()).collect(), Frame::titles);
+        csv.write_record(&titles).expect(SPACE);
         let width = if let Self::Symbols(_) = self { 1 } else { self.names().len().max(1) };
         let mut ended = None;
         for (i, values) in samples.chunks_exact(width).enumerate() {
@@ -176,13 +183,17 @@ impl Series {
             if ended == Some(series) {
                 continue;
             }
-            let place = [series, step].map(|number| number.to_string());
             let cells = match self {
                 Self::Columns(columns) => columns.written(values),
                 Self::Symbols(symbols) => vec![symbols.names[symbols.known(values[0])].clone()],
                 Self::Roll(_) | Self::Table(_) => values.iter().map(f32::to_string).collect(),
             };
-            csv.write_record(place.iter().chain(&cells)).expect(SPACE);
+            let place = [series, step].map(|number| number.to_string()).into_iter();
+            let row = match frame {
+                Some(frame) => frame.row(series, step, &cells),
+                None => place.chain(cells).collect(),
+            };
+            csv.write_record(row).expect(SPACE);
         }
         csv.into_inner().expect(SPACE)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::columns::Table;
 use super::dialect::{Sheet, shown};
+use super::frame::Frame;
 use super::options::Holds;
 use super::windows::Cut;
 use super::{
@@ -11,6 +12,7 @@ use super::{
 };
 use crate::error::{Error, Result, counted};
 use crate::files;
+use crate::settings::Scale;
 
 /// File name endings of tables.
 pub(super) const ENDINGS: [&str; 5] = ["csv", "tsv", "tab", "psv", "dat"];
@@ -89,7 +91,13 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     };
     let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();
     let columns = match known {
-        None if cut.is_some() => Columns { statics: table.statics(&kept), ..columns },
+        None if cut.is_some() => {
+            let columns = Columns { statics: table.statics(&kept), ..columns };
+            Columns {
+                frame: Frame::of(&table, &sheet, cut.as_ref().map_or(1, |cut| cut.stride), &columns.titles())?,
+                ..columns
+            }
+        }
         _ => columns,
     };
     let constant: Vec<usize> = chosen.iter().copied().filter(|i| !kept.contains(i)).collect();
@@ -119,6 +127,25 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     };
     table.tell(&sheet, &chosen, &constant);
     table.notes.extend(Table::said_of(&columns.statics, &sheet.name));
+    if scale == Scale::Range && options.split == Split::Train && known.is_none() {
+        let learned = train.concat();
+        let far = kept.iter().filter_map(|i| Some((*i, scaling::outliers(&table.all[*i].values, &learned)?)));
+        let said = far.map(|(i, (rows, share))| {
+            let (column, sheet) = (&table.all[i], &sheet);
+            format!(
+                "`{}`: {} of {} far from all others ({} in line {}): nine of ten lie in {:.0} % of the range that \
+                 the model sees; mend it, or take its row out",
+                sheet.name,
+                counted(rows.len(), "value"),
+                shown(&column.name),
+                column.values[rows[0]],
+                table.line(sheet, rows[0]),
+                100.0 * share
+            )
+        });
+        let said: Vec<String> = said.collect();
+        table.notes.extend(said);
+    }
     if options.split == Split::Train && known.is_none() && cut.is_none() {
         let columns: Vec<_> = kept.iter().map(|i| (&*table.all[*i].name, &*table.all[*i].values)).collect();
         let computed = records::computed(&columns, &rows.concat());

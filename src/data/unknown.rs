@@ -67,7 +67,7 @@ pub(super) fn unknown(spec: &str) -> Error {
         let hint = near(Path::new(spec)).map_or(String::new(), |near| format!(": did you mean `{}`?", near.display()));
         return Error::usage(format!("the path `{spec}` does not exist{hint}"));
     }
-    let names = BUILT_IN.iter().map(|(name, _)| *name);
+    let names = BUILT_IN.iter().map(|(name, ..)| *name);
     let all = names.clone().collect::<Vec<_>>().join(", ");
     let built_in = nearest(spec, names).map(String::from);
     let meant = near(Path::new(spec)).map(|path| path.display().to_string()).or(built_in);

@@ -119,8 +119,9 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     }
     let set = &input.train.name;
     let whose = if input.test.is_some() { "held-out" } else { "other training" };
+    let beside = input.test.map_or(set, |test| &test.name);
     let mut notes = vec![
-        format!("{} samples against as many {whose} images of `{set}`", parts.count),
+        format!("{} samples against as many {whose} images of `{beside}`", parts.count),
         format!("perfect: training images against others; real: training images against the {whose} ones"),
         format!("features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's"),
     ];
@@ -128,7 +129,8 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
         let count = parts.count;
         notes.push(format!(
             "{count} samples are fewer than the {FEATURES} features: too few for a Fréchet distance, also a perfect or \
-             a real one; the kernel distance needs fewer, and holdout=0.3 holds out more"
+             a real one; the kernel distance needs fewer; a higher --count, or training anew with holdout=0.3, \
+             gives more"
         ));
     }
     if classifier.of_turns {

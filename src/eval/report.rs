@@ -41,7 +41,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn word(self) -> &'static str {
+    /// For people.
+    pub fn word(self) -> &'static str {
         match self {
             Self::AsGood => "as good",
             Self::Near => "near",

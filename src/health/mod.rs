@@ -268,10 +268,12 @@ mod tests {
         let settings = Settings { data: "ring".into(), ..Settings::default() };
         let (good, bad) = (
             json!({"d_loss": 0.5, "d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
-                   "spread": 1.0, "modes": 8, "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0,
+                   "spread": 1.0, "modes": 8, "high_quality": 0.9,
+                   "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0,
                    "known_by_heart": 0.1, "held_out_nats_per_step": 2.0}),
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
-                   "spread": 0.1, "modes": 4, "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5,
+                   "spread": 0.1, "modes": 4, "high_quality": 0.1,
+                   "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5,
                    "known_by_heart": 0.3, "held_out_nats_per_step": 2.5}),
         );
         for rule in RULES.iter().filter(|rule| rule.steps != AT_END) {

@@ -178,6 +178,15 @@ pub const RULES: &[Rule] = &[
         advice: varied,
     },
     Rule {
+        name: "modes_missed",
+        is_wrong: |line| Some(line.number("high_quality")? < 0.5),
+        steps: AT_END,
+        columns: &[],
+        sentence: "more than half of the samples lie at no mode at the end",
+        over: "more than half of the samples lie at a mode",
+        advice: |s| format!("more --steps, or {}", lower(s, "lr_g", s.lr_g)),
+    },
+    Rule {
         name: "code_unused",
         is_wrong: |line| Some(line.number("active")? < 1.0),
         steps: 400,

@@ -12,6 +12,7 @@ mod ngram;
 pub mod probes;
 mod ranking;
 mod series;
+mod sliced;
 pub mod table;
 
 pub use bleu::{BLEU_ORDER, bleu, self_bleu};
@@ -23,6 +24,7 @@ pub use neighbours::{Prdc, memorised_share, nearest_distances, prdc};
 pub use ngram::NGram;
 pub use ranking::average_precision;
 pub use series::{autocorrelation, autocorrelation_error};
+pub use sliced::Sliced;
 
 use nalgebra::DMatrixView;
 use rand::rngs::Xoshiro256PlusPlus;

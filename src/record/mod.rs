@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
 use crate::{
     checkpoint,
     error::{Error, Result},
-    files, models,
+    files::{self, own},
+    models,
     run::{self, Ending, How, Run, is_training},
     settings::{Key, RUN_FILE},
 };
@@ -58,12 +59,6 @@ pub fn distinct(folders: &[PathBuf]) -> Vec<PathBuf> {
         !leads_nowhere && seen.insert(folder.canonicalize().unwrap_or_else(|_| folder.clone()))
     };
     folders.iter().filter(|folder| is_new(folder)).map(|folder| own(folder)).collect()
-}
-
-/// The folder that a link leads to; else the folder itself.
-fn own(folder: &Path) -> PathBuf {
-    let target = fs::read_link(folder).map(|target| folder.parent().unwrap_or(Path::new("")).join(target));
-    target.unwrap_or_else(|_| folder.to_owned())
 }
 
 impl Record {

@@ -1,6 +1,6 @@
 //! Grids of images: every pixel a whole number of pixels, with names above the columns or beside the rows.
 
-use image::{GenericImage, Rgb, RgbImage};
+use image::{GenericImage, Rgb, RgbImage, Rgba, RgbaImage};
 
 use super::canvas::{Align, Canvas, Colour, Page};
 use super::{MAX_BYTES, MAX_SIDE, font, page};
@@ -185,6 +185,24 @@ pub fn enlarged(image: &[f32], shape: &[usize], scale: u32) -> Result<RgbImage> 
     Ok(picture)
 }
 
+/// The same for an image with alpha, as colours that are transparent, in place of those over white.
+///
+/// # Errors
+/// Those of [`enlarged`].
+pub fn transparent(image: &[f32], shape: &[usize], scale: u32) -> Result<RgbaImage> {
+    let &[channels @ (2 | 4), height, width] = shape else { return Err(no_images(shape)) };
+    let [wide, high] = page(extents(shape).map(|side| side as u64 * u64::from(scale)), SEPARATOR)?.dimensions().into();
+    let share = |value: f32| ((value + 1.0) / 2.0).clamp(0.0, 1.0);
+    Ok(RgbaImage::from_fn(wide, high, |x, y| {
+        let at = (y / scale) as usize * width + (x / scale) as usize;
+        let value = |channel: usize| share(image[channel * height * width + at]);
+        let alpha = value(channels - 1);
+        let own = |over_white: f32| ((over_white - (1.0 - alpha)) / alpha.max(1e-6)).clamp(0.0, 1.0);
+        let [red, green, blue] = [0, 1, 2].map(|colour| own(value(if channels == 2 { 0 } else { colour })));
+        Rgba([red, green, blue, alpha].map(|share| (255.0 * share).round() as u8))
+    }))
+}
+
 /// Width and height of an image `[C, H, W]` as it is shown.
 fn extents(shape: &[usize]) -> [usize; 2] {
     [shape[2] * if shape[0] > SHOWN { shape[0] } else { 1 }, shape[1]]
@@ -279,6 +297,10 @@ mod tests {
         let picture = enlarged(&[1.0, -1.0, -1.0, 1.0], &[2, 1, 2], 16).unwrap();
         let at = |x| picture.get_pixel(x, 0).0;
         assert_eq!([at(0), at(8), at(16), at(24)], [[255; 3], [191; 3], [0; 3], [0; 3]]);
+        // Half transparent black is grey over white.
+        let half = transparent(&[0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0], &[4, 1, 2], 1).unwrap();
+        assert_eq!((half.get_pixel(0, 0).0, half.get_pixel(1, 0).0), ([0, 255, 0, 128], [128, 255, 255, 255]));
+        assert!(transparent(&[0.0; 3], &[3, 1, 1], 1).is_err());
         let rgba = enlarged(&[-1.0, 1.0, 0.0, 1.0], &[4, 1, 1], 1).unwrap();
         assert_eq!(rgba.get_pixel(0, 0).0, [0, 255, 128]);
     }

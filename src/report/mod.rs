@@ -26,7 +26,7 @@ pub use animation::{apng, gif};
 pub use canvas::{Colour, Ink};
 pub use columns::shares;
 pub use figure::{Axis, Figure, Mark, Panel, Shape, Ticks};
-pub use grid::{Grid, enlarged};
+pub use grid::{Grid, enlarged, transparent};
 pub use points::{component_titles, plane, points};
 pub use roll::{MAX_PIECES, rolls};
 pub use series::curves;
@@ -160,9 +160,25 @@ pub fn save_png(path: &Path, picture: &RgbImage) -> Result<()> {
 /// A picture that is too large for the format.
 pub fn png(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut png = Cursor::new(Vec::new());
-    let cannot = |error| Error::failure(format!("cannot make the picture: {error}"));
     picture.write_to(&mut png, ImageFormat::Png).map_err(cannot)?;
     Ok(png.into_inner())
+}
+
+/// The bytes of a PNG file of one image `[C, H, W]` in -1 to 1, transparent where it is.
+///
+/// # Errors
+/// Those of [`enlarged`].
+pub fn png_of_image(image: &[f32], shape: &[usize], scale: u32) -> Result<Vec<u8>> {
+    if !matches!(shape, [2 | 4, ..]) {
+        return png(&enlarged(image, shape, scale)?);
+    }
+    let mut png = Cursor::new(Vec::new());
+    transparent(image, shape, scale)?.write_to(&mut png, ImageFormat::Png).map_err(cannot)?;
+    Ok(png.into_inner())
+}
+
+fn cannot(error: image::ImageError) -> Error {
+    Error::failure(format!("cannot make the picture: {error}"))
 }
 
 #[cfg(test)]

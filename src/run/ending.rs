@@ -37,6 +37,9 @@ pub struct Ending {
     pub step: u64,
     /// How it ended.
     pub how: How,
+    /// The version of the program.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// Why, in a sentence; empty where `how` says it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub why: String,
@@ -45,13 +48,14 @@ pub struct Ending {
 impl Ending {
     /// A training that begins at a step.
     pub fn begun(from: u64) -> Self {
-        Self { from, step: from, how: How::Begun, why: String::new() }
+        let version = env!("CARGO_PKG_VERSION").into();
+        Self { from, step: from, how: How::Begun, version, why: String::new() }
     }
 
     /// The same training, ended by an error.
     pub fn failed(&self, step: u64, error: &Error) -> Self {
         let how = if matches!(error, Error::Diverged(_)) { How::Diverged } else { How::Failed };
-        Self { step, how, why: error.to_string(), ..*self }
+        Self { step, how, why: error.to_string(), ..self.clone() }
     }
 
     /// Whether something went wrong, so that the run is not what was asked for.
@@ -103,7 +107,7 @@ impl fmt::Display for How {
 
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let Self { from, step, how, why } = self;
+        let Self { from, step, how, why, .. } = self;
         match how {
             How::Begun => write!(f, "{how} after step {from}: the process was killed, or its machine stopped"),
             _ if why.is_empty() => write!(f, "{how} at step {step}"),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use crate::checkpoint::{self, Checkpoint};
 use crate::error::{Error, Result};
-use crate::files::{self, UNFINISHED, names, quoted, remove_unfinished, sha256, write_atomically};
+use crate::files::{self, UNFINISHED, names, own, quoted, remove_unfinished, sha256, write_atomically};
 use crate::settings::{Change, Key, Layer, Menu, RUN_FILE, Resume, Settings};
 use lock::{LOCK, lock};
 
@@ -173,7 +173,7 @@ impl Run {
         self.checkpoints().join(checkpoint::file_name(step))
     }
 
-    /// Where the checkpoint goes that does best on held-out examples.
+    /// Where the checkpoint goes that does best, of models that are measured while they train.
     pub fn best_path(&self) -> PathBuf {
         self.checkpoints().join("best.safetensors")
     }
@@ -188,9 +188,17 @@ impl Run {
         self.folder.join(SAMPLES)
     }
 
-    /// Where evaluations go.
+    /// Where the evaluation of the newest checkpoint goes.
     pub fn evaluations(&self) -> PathBuf {
         self.folder.join(EVALUATIONS)
+    }
+
+    /// Where the evaluation of the checkpoint after `step` steps goes: an older one leaves that of the newest as it is.
+    pub fn evaluations_of(&self, step: u64) -> PathBuf {
+        match checkpoint::newest_step(&self.checkpoints()).filter(|newest| step < *newest) {
+            Some(_) => self.evaluations().join(format!("step-{step:06}")),
+            None => self.evaluations(),
+        }
     }
 
     /// Thins the pictures of samples out to at most `keep`, evenly over the run. Pictures at multiples of an interval
@@ -381,9 +389,10 @@ fn is_lost(folder: &Path) -> Result<bool> {
     Ok(folder.is_dir() && !folder.join(RUN_FILE).exists() && names(&folder.join(CHECKPOINTS))?.iter().any(has))
 }
 
-/// The command that resumes the run in a folder.
+/// The command that resumes the run in a folder; one that a link leads to by its own name, as `runs/latest` is another
+/// one tomorrow.
 pub fn resumption(folder: &Path) -> String {
-    format!("saddle train --out {} --resume", quoted(folder))
+    format!("saddle train --out {} --resume", quoted(&own(folder)))
 }
 
 fn make(folder: &Path) -> Result<()> {

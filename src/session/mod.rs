@@ -55,6 +55,8 @@ pub struct Session {
     begun: u64,
     /// The step whose states [`Session::fit`] was made for.
     fitted: Option<u64>,
+    /// The step whose running statistics are computed already.
+    calibrated: Option<u64>,
     /// See [`Session::truncate`].
     truncation: f32,
     /// See [`Session::start_from`].
@@ -97,6 +99,7 @@ impl Session {
         check_labels(dataset, settings)?;
         let layout = placed(dataset, model.training(), settings, caps)?;
         let plans = Plans::new(model.training(), caps, Some(layout))?;
+        ensure_memory(&plans, runner.as_ref())?;
         supply(runner.as_mut(), dataset, settings, &plans)?;
         Self::new(runner, settings, examples(dataset), model, plans)
     }
@@ -124,6 +127,7 @@ impl Session {
             step: 0,
             begun: 0,
             fitted: None,
+            calibrated: None,
             truncation: 1.0,
             vectors: vec![],
             compared: Instant::now(),
@@ -166,7 +170,7 @@ impl Session {
 
     /// Makes the round of this step the next one, with the states as they are: to time rounds of later phases.
     pub fn go_to(&mut self, step: u64) -> Result<()> {
-        self.step = step;
+        (self.step, self.calibrated) = (step, None);
         self.engine.set_clock(Clock { step, seed: self.settings.seed })
     }
 
@@ -392,12 +396,14 @@ impl Session {
 
     /// Computes the running statistics of an averaged generator, from its weights and the seed alone.
     fn calibrate(&mut self) -> Result<()> {
-        if !self.has(CALIBRATE) {
+        if !self.has(CALIBRATE) || self.calibrated == Some(self.step) {
             return Ok(());
         }
         self.engine.set_clock(Clock { step: 0, seed: self.settings.seed })?;
         self.engine.run(CALIBRATE, self.calibration)?;
-        self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })
+        self.engine.set_clock(Clock { step: self.step, seed: self.settings.seed })?;
+        self.calibrated = Some(self.step);
+        Ok(())
     }
 
     /// A checkpoint with everything that a resume or a sampler needs.
@@ -456,6 +462,7 @@ impl Session {
         if step > i64::MAX as u64 {
             return Err(Error::failure(format!("the checkpoint's `step` cannot be {step}")));
         }
+        self.calibrated = None;
         for item in self.engine.items().to_vec() {
             let tensor = checkpoint.tensors.get(&item.name).filter(|tensor| tensor.shape == item.shape);
             let tensor = tensor.ok_or_else(|| Error::failure(format!("the checkpoint has no such {}", item.name)))?;

@@ -90,6 +90,11 @@ impl Layer {
         self.entries.iter().any(|entry| entry.key == key)
     }
 
+    /// All that is assigned here, with its source: `(key, text, origin)`.
+    pub fn assigned(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.entries.iter().map(|entry| (entry.key.as_str(), entry.text.as_str(), entry.origin.as_str()))
+    }
+
     /// What is assigned to a setting here.
     pub fn value(&self, key: &str) -> Option<&str> {
         self.entries.iter().rev().find(|entry| entry.key == key).map(|entry| entry.text.as_str())
@@ -138,7 +143,13 @@ impl Layer {
             |offset: usize| format!("{name}:{}", 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count());
         let table = DeTable::parse(text).map_err(|error| {
             let offset = error.span().map_or(0, |span| span.start);
-            Error::usage(format!("not valid TOML, {}", error.message().replace('\n', ", "))).at(&place(offset))
+            let other = [("json", "JSON"), ("yaml", "YAML"), ("yml", "YAML")];
+            let other = other.into_iter().find(|(ending, _)| name.ends_with(&format!(".{ending}")));
+            let what = match other {
+                Some((_, form)) => format!("settings are TOML, lines such as `lr_g = 0.0002`, and this is {form}"),
+                None => format!("not valid TOML, {}", error.message().replace('\n', ", ")),
+            };
+            Error::usage(what).at(&place(offset))
         })?;
         let mut layer = Self { is_run: text.starts_with(RUN_HEADING), ..Self::default() };
         let mut cases = vec![];
@@ -176,7 +187,9 @@ impl Layer {
         };
         let key = KEYS.iter().find(|key| key.name == newest_name(name));
         if let (DeValue::Array(_), Some(key)) = (value.get_ref(), key.filter(|key| !takes_lists(&key.rule))) {
-            return Err(Error::usage(format!("`{name}` takes {}, not a list", key.rule.describe())).at(&place));
+            let what = key.rule.describe();
+            let sentence = format!("`{name}` takes {what}, not a list: each run of several is a table `[[{CASE}]]`");
+            return Err(Error::usage(sentence).at(&place));
         }
         self.set(name, &text, &place);
         Ok(())

@@ -261,6 +261,12 @@ impl Settings {
             None => {
                 let others = menu.presets.iter().map(|preset| preset.name).filter(|name| *name != DEFAULT_PRESET);
                 let names = [DEFAULT_PRESET].into_iter().chain(others);
+                if let Some(other) = variants.iter().find(|menu| menu.presets.iter().any(|other| other.name == preset))
+                {
+                    let (other, names) = (other.name, names.collect::<Vec<_>>().join(", "));
+                    let sentence = format!("`{preset}` is a preset of `{other}`; those of `{variant}` are {names}");
+                    return Err(Error::usage(sentence).at(&origin));
+                }
                 return Err(unknown(&format!("preset of {variant}"), &preset, names).at(&origin));
             }
         };

@@ -157,7 +157,10 @@ fn scores_have_a_threshold_and_measure_classes() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines[0], "40 scores (squared, step 20) in s.csv");
     assert!(lines[1].contains("the 0.99 quantile of 10 held-out scores"), "{printed}");
-    assert_eq!(lines[2], "this quantile is about their largest value, and means little: it takes 100 or more");
+    assert_eq!(
+        lines[2],
+        "this quantile is about their largest value, and means little: it takes 100 or more (--quantile 0.9 takes 10)"
+    );
     assert!(lines[14].starts_with("`1` (10) against the rest (30): AUC 0."), "{printed}");
     let rows = text(&place, "s.csv");
     let cell = |row: &'_ str, n: usize| row.split(',').nth(n).unwrap().to_owned();

@@ -53,8 +53,8 @@ fn names_of_other_tools_are_answered() {
         // Every word of other tools is replaced, not the first one alone.
         (
             "train wgan-gp --data ring --lr 0.001 --epochs 2 --n_critic 3 --workers 4 --out 'a'",
-            "`--lr` is a setting of each network: saddle train gan --set objective=wgan --set gp=10 --data ring --set \
-             lr_g=0.001 --set lr_d=0.001 --set critic_steps=3 --out",
+            "`--lr` is a setting of each network: saddle train gan --set objective=wgan --set gp=10 --set \
+             norm_d=layer --data ring --set lr_g=0.001 --set lr_d=0.001 --set critic_steps=3 --out",
         ),
         (
             "train gpt --data t.txt --block-size 48",
@@ -151,6 +151,7 @@ fn names_of_other_tools_are_answered() {
         ("train --dataroot x", "`--dataroot` is the path or the name of the data: saddle train --data x"),
         ("generate RUN", "`generate` draws samples here: saddle sample RUN"),
         ("fid RUN", "`fid` is part of the evaluation: saddle eval RUN"),
+        ("resume a", "`resume` is an option of a training: saddle train --out a --resume\n"),
         ("dcgan train", "`dcgan` comes after a command: saddle train dcgan\n"),
         ("train lstm --set hidden=8", "`hidden` has another name: saddle train lstm --set units=8\n"),
     ] {
@@ -166,6 +167,30 @@ fn names_of_other_tools_are_answered() {
     assert_eq!(said.code, Some(0), "{}", said.err);
     for line in ["steps = 7", "lr_g = 0.5", "adapter = \"cpu\"", "batch = 3"] {
         assert!(said.out.contains(line), "no `{line}` in {}", said.out);
+    }
+}
+
+/// Files of settings are answered as command lines are, with lines of such a file.
+#[test]
+fn files_of_settings_are_answered_with_their_lines() {
+    let place = Place::new();
+    for (name, text, words) in [
+        ("a.toml", "steps = 5\nn_critic = 3\n", "a.toml:2: `n_critic` has another name: critic_steps = 3"),
+        ("a.toml", "latent_dim = 8\n", "a.toml:1: `latent_dim` is short here: latent = 8"),
+        ("a.toml", "batch_size = 8\n", "`batch_size` is short here: batch = 8"),
+        ("a.toml", "lambda_gp = 10\n", "gp = 10"),
+        ("a.toml", "loss = 'lsgan'\n", "`loss` has another name: objective = \"lsgan\""),
+        ("a.toml", "objective = 'wgan-gp'\n", "objective = \"wgan\", gp = 10, critic_steps = 5"),
+        ("a.toml", "[[case]]\nlr = 0.1\n", "lr_g = 0.1, lr_d = 0.1"),
+        ("a.toml", "seed = [0, 1, 2]\n", "not a list: each run of several is a table `[[case]]`"),
+        ("a.yaml", "lr_g: 0.1\n", "settings are TOML, lines such as `lr_g = 0.0002`, and this is YAML"),
+        ("a.json", "{\"lr_g\": 0.1}\n", "and this is JSON"),
+    ] {
+        place.write(name, text.as_bytes());
+        let case = if text.starts_with("[[") { "--case 0" } else { "" };
+        let said = place.saddle(&format!("train gan --config {name} {case}"));
+        assert_eq!(said.code, Some(2), "{text}: {}", said.err);
+        assert!(said.err.contains(words), "{text}: {}", said.err);
     }
 }
 

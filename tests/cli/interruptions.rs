@@ -39,7 +39,7 @@ fn damaged_checkpoints_are_passed_over() {
         assert!(said.err.contains("falling back") && said.err.contains("resumed at step 15"), "{}", said.err);
         assert_eq!(
             place.names(&format!("{run}/checkpoints")),
-            ["step-000020.safetensors.damaged", "step-000030.safetensors"]
+            ["best.safetensors", "step-000020.safetensors.damaged", "step-000030.safetensors"]
         );
         assert_eq!(place.read(&format!("{newest}.damaged")), bytes);
         assert_eq!(place.states(run, 30), place.states("whole", 30));

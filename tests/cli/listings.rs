@@ -31,7 +31,7 @@ fn listings_can_be_read_by_people_and_programs() {
         }
         for preset in variant.presets.iter().map(|preset| preset.name) {
             assert!(said.out.contains(&format!("\npreset {preset}")), "{preset} of {}", variant.name);
-            if saddle::data::BUILT_IN.iter().any(|(name, _)| *name == preset) {
+            if saddle::data::BUILT_IN.iter().any(|(name, ..)| *name == preset) {
                 let mut layer = Layer::default();
                 layer.assign(&format!("variant={}", variant.name)).unwrap();
                 layer.assign(&format!("preset={preset}")).unwrap();
@@ -93,7 +93,10 @@ fn runs_are_listed_with_what_tells_them_apart() {
     assert_eq!(json.as_array().unwrap().len(), 2);
     for (line, words) in [
         ("compare runs/one none", &["cannot open the run `none`"][..]),
-        ("compare runs/one --out x.gif", &["--out `x.gif`: the ending says the format, and it is csv, md, png or svg"]),
+        (
+            "compare runs/one --out x.gif",
+            &["--out `x.gif`: the ending says the format, and it is csv, md, tex, png or svg"],
+        ),
         ("sample", &["the newest are runs/", "(step 20 of 20)"]),
         ("eval", &["the newest are runs/"]),
         ("sample two", &["did you mean `runs/two`?"]),
@@ -138,7 +141,7 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     let said = place.saddle("compare one hinge --metrics d_acc_real");
     assert!(!said.out.contains("objectives") && said.out.contains("numbers of steps"), "{}", said.out);
     let said = place.saddle("compare one hinge --metrics d_real");
-    let told = "`d_real` and `d_fake` are probabilities with some objectives only: non-saturating, hinge.";
+    let told = "`d_real` and `d_fake` of different objectives do not compare: non-saturating, hinge.";
     assert!(said.out.contains(told), "{}", said.out);
     // A run that was changed on its way is no repetition of others, even of one that ends with its settings.
     place.trained("--out late --seed 3 --set lr_g=0.5 --steps 10");

@@ -2,6 +2,7 @@
 //! interruption.
 
 mod bench;
+mod best;
 mod changes;
 mod check;
 mod codes;

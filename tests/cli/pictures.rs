@@ -44,6 +44,25 @@ fn each_image_has_a_file_of_its_own() {
 }
 
 #[test]
+fn an_image_of_its_own_is_transparent_where_it_is() {
+    let place = Place::new();
+    for n in 0..12u8 {
+        let pixel = |x: u32, _| image::Rgba([20 * n, 100, 200, if x < 4 { 0 } else { 255 }]);
+        std::fs::create_dir_all(place.path("icons")).unwrap();
+        image::RgbaImage::from_fn(8, 8, pixel).save(place.path(&format!("icons/{n}.png"))).unwrap();
+    }
+    let line =
+        "train vae --data icons --size 8 --steps 400 --batch 8 hidden_e=32 latent=4 lr_g=0.01 --adapter cpu --out a";
+    let said = place.saddle(line);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert_eq!(place.saddle("sample a --each --count 1 --out b --adapter cpu").code, Some(0));
+    let made = image::open(place.path("b/sample.png")).unwrap();
+    assert_eq!(made.color(), image::ColorType::Rgba8);
+    let (left, right) = (made.to_rgba8().get_pixel(1, 4).0, made.to_rgba8().get_pixel(6, 4).0);
+    assert!(left[3] < 60 && right[3] > 190 && right[2] > 150, "{left:?}, {right:?}");
+}
+
+#[test]
 fn a_walk_moves_and_comes_back() {
     let place = Place::new();
     place.trained("--out a");
@@ -193,7 +212,7 @@ fn charts_of_seeds_have_bands_in_either_form() {
     assert!(svg.find("<polygon").unwrap() < svg.find("<polyline").unwrap());
     let alone = chart("runs/1 runs/3", "alone.svg");
     assert!(!alone.contains("<polygon") && !alone.contains("band"), "one seed has no error");
-    refused(&place, "compare runs/1 runs/3 --out x.pdf", 2, &["the format, and it is csv, md, png or svg"]);
+    refused(&place, "compare runs/1 runs/3 --out x.pdf", 2, &["the format, and it is csv, md, tex, png or svg"]);
 }
 
 #[test]

@@ -102,7 +102,7 @@ fn wrong_requests_are_explained() {
         // files and folders
         ("--config none.toml", &["cannot read the settings `none.toml`"]),
         ("--config broken.toml", &["broken.toml:2: not valid TOML"]),
-        ("--config odd.toml", &["odd.toml:2: unknown setting `lr`"]),
+        ("--config odd.toml", &["odd.toml:2: `lr` is a setting of each network: lr_g = 2, lr_d = 2"]),
         ("--config away.toml", &["`gone.csv`", "the path is that of `away.toml`", "--data names another one"]),
         ("--out file", &["--out: `file` is a file"]),
         ("--out bare", &["--out: `bare` is not empty"]),

@@ -187,7 +187,9 @@ fn scores_are_of_samples_or_of_rows_of_another_program() {
         };
         real.lines().enumerate().map(line).collect::<String>()
     };
-    for (cell, words) in [("", "no cell has a value: scored as 0"), ("many", "are no numbers: wrong")] {
+    for (cell, words) in
+        [("", "no cell has a value: scored as 0"), ("many", "are no numbers as the column writes them: wrong")]
+    {
         place.write("gaps.csv", with(cell).as_bytes());
         let gaps = report(&place, "run --only-data gaps.csv");
         assert!(value(&gaps, "Column Shapes") < value(&again, "Column Shapes") - 0.1, "{gaps}");

@@ -13,7 +13,8 @@ fn a_run_leaves_what_was_promised() {
     let end = "run     a\nsamples a/samples/step-000020.png\nnext    saddle sample a\n        saddle eval a\n";
     assert!(said.out.ends_with(end), "{}", said.out);
     assert_eq!(place.names("a"), [".lock", "checkpoints", "metrics.jsonl", "run.toml", "samples", "trainings.jsonl"]);
-    assert_eq!(place.names("a/checkpoints"), ["step-000015.safetensors", "step-000020.safetensors"]);
+    let checkpoints = ["best.safetensors", "step-000015.safetensors", "step-000020.safetensors"];
+    assert_eq!(place.names("a/checkpoints"), checkpoints);
     assert_eq!(place.names("a/samples"), ["step-000010.png", "step-000020.png"]);
     let picture = image::open(place.path("a/samples/step-000020.png")).unwrap();
     assert_eq!((picture.width(), picture.height()), (4 * 82 + 2, 4 * 82 + 2));
@@ -32,9 +33,9 @@ fn a_run_leaves_what_was_promised() {
     place.write("begun/.lock", b"");
     place.write("begun/.unfinished-x", b"");
     place.trained("--out begun --steps 1");
-    // An interval of 0 means: only at the end.
+    // An interval of 0 means: only at the end, which is the best as well.
     place.trained("--out end --set checkpoint_every=0 --set sample_every=0");
-    assert_eq!((place.names("end/checkpoints").len(), place.names("end/samples").len()), (1, 1));
+    assert_eq!((place.names("end/checkpoints").len(), place.names("end/samples").len()), (2, 1));
     // Without --out, runs are numbered, and a link leads to the newest.
     place.trained("--steps 1");
     place.trained("--steps 2");
@@ -165,9 +166,9 @@ fn a_batch_larger_than_the_data_is_said_and_trains() {
 fn a_time_becomes_a_number_of_steps() {
     let place = Place::new();
     let said = place.trained("--out a --minutes 0.2");
-    let line = said.err.lines().find(|line| line.starts_with("0.2 minutes are ")).unwrap_or_default();
+    let line = said.err.lines().find(|line| line.starts_with("--minutes 0.2: ")).unwrap_or_default();
     let steps: u64 =
-        line.split(' ').nth(3).and_then(|steps| steps.parse().ok()).unwrap_or_else(|| panic!("{}", said.err));
+        line.split(' ').nth(2).and_then(|steps| steps.parse().ok()).unwrap_or_else(|| panic!("{}", said.err));
     let written = String::from_utf8(place.read("a/run.toml")).unwrap();
     assert!(steps > 0 && written.contains(&format!("\nsteps = {steps} ")), "{line}: {written}");
     assert!(said.out.contains(&format!("{steps} steps in ")), "{}", said.out);

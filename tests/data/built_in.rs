@@ -34,7 +34,7 @@ fn wrong_requests_are_explained() {
 
 #[test]
 fn built_in_sets_are_balanced_and_follow_the_seed() {
-    for (name, _) in BUILT_IN {
+    for (name, ..) in BUILT_IN {
         let opened = |seed, split| open(name, &Options { seed, split, ..Options::default() }).unwrap();
         let set = opened(1, Split::Train);
         assert_eq!(set.items, opened(1, Split::Train).items, "{name}");

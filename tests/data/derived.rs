@@ -202,11 +202,12 @@ fn many_columns_in_order_are_read_in_time() {
         (0..300).map(|i| format!("{},{}\n", i % 3, row(i))).collect::<String>()
     );
     let set = open_file("a.csv", &text, &typed("kind=category")).unwrap();
-    assert_eq!(is_derived(records(&set)).len(), 39);
+    // The first ones scatter too little for their order to say something of rows.
+    assert_eq!(is_derived(records(&set)).len(), 37);
     let lines = records(&set).lines(60);
     assert!(lines.iter().any(|line| line.starts_with("`q20`") && line.ends_with("learned from `q19` on")), "{lines:?}");
     for row in mixed(&set) {
-        assert!(row[1..].windows(2).all(|pair| pair[0].number <= pair[1].number), "{row:?}");
+        assert!(row[3..].windows(2).all(|pair| pair[0].number <= pair[1].number), "{row:?}");
     }
 }
 

@@ -338,6 +338,34 @@ fn sums_within_a_table_are_left_out() {
     assert!(said(&set).contains("rows within the table, such as `Summe 0`"), "{}", said(&set));
 }
 
+/// Sums of parts that were rounded are off by some of their last digits, and one that is not found hides no other.
+#[test]
+fn sums_of_rounded_parts_are_left_out() {
+    let cents = |i: usize| (i * 7919) % 99_731 + 3;
+    let money = |cents: usize| format!("{},{:02}", cents / 100, cents % 100);
+    let tax = |cents: usize| (cents as f64 * 0.019).round() as usize * 10;
+    let row = |i: usize| format!("{};{};{};x{}\n", ["A", "B"][i % 2], money(cents(i)), money(tax(cents(i))), i % 3);
+    let sum = |rows: std::ops::Range<usize>| rows.map(cents).sum::<usize>();
+    let part = |rows: std::ops::Range<usize>| rows.map(row).collect::<String>();
+    let total = |name: &str, all: usize| format!("{name};{};{};\n", money(all), money((all as f64 * 0.19) as usize));
+    for (below, left) in [("Zwischensumme", 2), ("Notiz", 1)] {
+        let middle = if left == 2 { total(below, sum(0..1000)) } else { String::new() };
+        let rows = part(0..1000) + &middle + &part(1000..2000) + &total("Summe", sum(0..2000));
+        let text = format!("Abteilung;Netto;Steuer;Art\n{rows}");
+        let set = open_file("a.csv", text, &Options { holdout: 0.0, ..Options::default() }).unwrap();
+        assert_eq!(set.len(), 2000, "{}", said(&set));
+        assert!(said(&set).contains("left out 1 row at the end, `Summe`"), "{}", said(&set));
+    }
+    // A sum of something else stays, and is said.
+    let rows = part(0..1000) + &total("Summe", 7) + &part(1000..2000) + &total("Summe", sum(0..2000));
+    let text = format!("Abteilung;Netto;Steuer;Art\n{rows}");
+    let set = open_file("a.csv", text, &Options { holdout: 0.0, ..Options::default() }).unwrap();
+    assert_eq!(set.len(), 2001, "{}", said(&set));
+    for words in ["left out 1 row at the end, `Summe`", "learned 1 row within the table, such as `Summe`"] {
+        assert!(said(&set).contains(words), "{words}: {}", said(&set));
+    }
+}
+
 #[test]
 fn values_of_one_row_are_counted() {
     let row = |i: usize| format!("{},{}\n", i % 7, if i % 40 == 3 { format!("Frau {i}") } else { "x".into() });

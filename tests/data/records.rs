@@ -401,3 +401,76 @@ fn what_was_in_another_encoding_comes_back_with_a_mark() {
     let set = open_file("a.csv", b"c;n\r\nGr\xf6\xdfe;1,5\r\nx;2,5\r\nx;3,5\r\n", &Options::default()).unwrap();
     assert_eq!(back(&set), "\u{feff}c;n\r\nGröße;1,5\r\nx;2,5\r\nx;3,5\r\n");
 }
+
+/// Numbers that are multiples of more than their last digit come back as such multiples, computed ones too.
+#[test]
+fn multiples_stay_multiples() {
+    let row = |i: usize| {
+        let (net, tax) = (5 * (i * 7919 % 9973 + 100), 5 * (i * 7919 % 9973 / 5 + 20));
+        let money = |cents: usize| format!("{}.{:02}", cents / 100, cents % 100);
+        format!("{},{},{},{},x{}\n", money(net), money(tax), 250 * (i * 31 % 97), i % 7, i % 3)
+    };
+    let text: String = std::iter::once("net,tax,dose,n,c\n".to_owned()).chain((0..400).map(row)).collect();
+    let set = open_file("a.csv", text, &Options { holdout: 0.0, ..Options::default() }).unwrap();
+    let lines = records(&set).lines(9);
+    for (line, words) in
+        lines.iter().zip(["2 decimals, multiples of 0.05", "multiples of 0.05", "whole, multiples of 250", "whole"])
+    {
+        assert!(line.contains(words), "{line}");
+    }
+    assert!(!lines[3].contains("multiples"), "few values tell nothing: {}", lines[3]);
+    // Any rank at all.
+    let mut values = floats(&set).to_vec();
+    let width = records(&set).len();
+    values.iter_mut().enumerate().for_each(|(n, value)| {
+        if n % width >= records(&set).choices().len() {
+            *value += 0.0137;
+        }
+    });
+    let samples = String::from_utf8(records(&set).to_csv(records(&set).rows(&values, 0, 0))).unwrap();
+    for line in samples.lines().skip(1) {
+        let cells: Vec<f64> = line.split(',').take(3).map(|cell| cell.parse().unwrap()).collect();
+        for (cell, grain) in cells.iter().zip([0.05, 0.05, 250.0]) {
+            assert!((cell / grain - (cell / grain).round()).abs() < 1e-6, "{line}");
+        }
+    }
+    // One that is none.
+    let text: String = std::iter::once("net,c\n".to_owned())
+        .chain((0..400).map(|i| format!("{},x{}\n", 10 * i + usize::from(i == 77), i % 3)))
+        .collect();
+    let set = open_file("a.csv", text, &Options::default()).unwrap();
+    assert!(!records(&set).lines(1)[0].contains("multiples"), "{}", records(&set).lines(1)[0]);
+}
+
+#[test]
+fn what_may_be_personal_and_what_is_an_id_is_said() {
+    let text = |note: &str| {
+        let row =
+            |i: usize| format!("K-{:05},{},{}\n", 7 * i + 3, i % 9, if i.is_multiple_of(5) { note } else { "ok" });
+        std::iter::once("customer,n,note\n".to_owned()).chain((0..300).map(row)).collect::<String>()
+    };
+    for (note, is_personal) in [
+        ("call M. Dupont 06 12 34 56 78", true),
+        ("jane.doe@example.org", true),
+        ("2024-05-06 07:08:09", false),
+        ("see room 12", false),
+        ("@home", false),
+    ] {
+        let set = open_file("a.csv", text(note), &Options::default()).unwrap();
+        assert_eq!(
+            said(&set).contains("look like a person's address or number"),
+            is_personal,
+            "{note}: {}",
+            said(&set)
+        );
+        assert!(
+            said(&set).contains("`customer` is an id, not learned: `--types \"customer=category\"`"),
+            "{}",
+            said(&set)
+        );
+    }
+    // Numbers after a word are no dates, though they begin as a year does.
+    let ids: String = (0..300).map(|i| format!("EXP-2025-{i:06},{}\n", i % 9)).collect();
+    let set = open_file("a.csv", format!("parcel,n\n{ids}"), &Options::default()).unwrap();
+    assert!(!said(&set).contains("look like dates"), "{}", said(&set));
+}

@@ -1,6 +1,6 @@
 //! What is the same in all rows of a series: read, learned beside the steps, and written once for a sample.
 
-use saddle::data::{Dataset, Known, Options, Static};
+use saddle::data::{Dataset, Known, Options, Pattern, Static};
 
 use crate::tables::{columns, in_units, said};
 use crate::{assert_usage, open_file, windows};
@@ -72,10 +72,10 @@ fn a_sample_has_one_value_for_all_its_steps() {
     (sample[5], sample[12]) = (0.0, 0.5);
     let text = String::from_utf8(series.to_csv(&sample, 3)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(lines[0], "series;step;land;height;degrees;warmth");
+    assert_eq!(lines[0], "station;land;height;degrees;day;warmth");
     let degrees = 45.0 + 0.5 / 3.0 * 29.0 / 8.0;
     let rest = format!("{degrees:.3}").replace('.', ",");
-    let wanted: Vec<String> = (0..3).map(|t| format!("0;{t};DE;80;{rest};{},5", 1 + t)).collect();
+    let wanted: Vec<String> = (0..3).map(|t| format!("S30;DE;80;{rest};2024-01-0{};{},5", 1 + t, 1 + t)).collect();
     assert_eq!(lines[1..], wanted);
     // Settled sequences stay as they are.
     let columns = columns(&set.series);
@@ -105,4 +105,47 @@ fn a_model_reads_other_series_by_its_own_values() {
     // As earlier versions read it.
     let set = open_file("a.csv", stations(30), &Options { statics: false, ..whole() }).unwrap();
     assert_eq!(columns_of(&set), ["height", "degrees", "warmth"]);
+}
+
+/// Samples have the columns that tell series and times, in the file's order, with names that none of the data has.
+#[test]
+fn samples_of_series_have_names_and_times() {
+    let rows = |time: &dyn Fn(usize) -> String| {
+        let row = |i: usize| format!("{};{};{}\n", time(i % 12), 10 * (i % 7), ["CAM-01", "CAM-02"][i / 12]);
+        format!("when;load;truck\n{}", (0..24).map(row).collect::<String>())
+    };
+    let sample = |text: &str| {
+        let set = open_file("a.csv", text, &whole()).unwrap();
+        let values = [0.0, 1.0, 0.5, 1.0, 0.0, 0.5];
+        (String::from_utf8(set.series.as_ref().unwrap().to_csv(&values, 3)).unwrap(), set)
+    };
+    let day = |i: usize| Pattern::new("d.m.Y").write(86_400.0 * (20_000 + i) as f64);
+    let (csv, set) = sample(&rows(&day));
+    let lines = [
+        "when;load;truck",
+        "04.10.2024;0;CAM-03",
+        "05.10.2024;60;CAM-03",
+        "06.10.2024;30;CAM-03",
+        "04.10.2024;60;CAM-04",
+    ];
+    assert_eq!(csv.lines().take(5).collect::<Vec<_>>(), lines);
+    // They are read as the file was.
+    let known = Options { known: Some(Known { series: set.series, range: String::new() }), ..whole() };
+    assert_eq!(open_file("b.csv", &csv, &known).unwrap().len(), 2);
+    // Times as numbers, times that say nothing of a window, months, no series.
+    let unix = rows(&|i| (1_700_000_000 + 60 * i).to_string()).replace("when", "timestamp");
+    let (csv, _) = sample(&unix);
+    assert!(csv.starts_with("timestamp;load;truck\n1700000000;0;CAM-03\n1700000060;60;"), "{csv}");
+    let minutes = rows(&|i| format!("31.12.2024 23:{:02}", 5 * i));
+    assert!(sample(&minutes).0.starts_with("step;load;truck\n0;0;CAM-03\n"), "{}", sample(&minutes).0);
+    let months = rows(&|i| format!("01.{:02}.2024", i + 1));
+    assert!(sample(&months).0.starts_with("step;load;truck\n"), "{}", sample(&months).0);
+    let alone: String = (0..12).map(|i| format!("2024-01-{:02},{}\n", i + 1, i % 7)).collect();
+    let (csv, _) = sample(&format!("day,x\n{alone}"));
+    assert!(csv.starts_with("series,day,x\n0,2024-01-01,0\n0,2024-01-02,6\n"), "{csv}");
+    // Windows that all begin at midnight.
+    let hours: String = (0..96).map(|i| format!("2024-01-{:02} {:02}:00,{}\n", i / 24 + 1, i % 24, i % 7)).collect();
+    let set = open_file("a.csv", format!("at,x\n{hours}"), &Options { holdout: 0.0, ..windows(24, Some(24)) }).unwrap();
+    let csv = String::from_utf8(set.series.as_ref().unwrap().to_csv(&[0.5; 24], 24)).unwrap();
+    assert!(csv.contains("\n0,2024-01-01 23:00,3\n"), "{csv}");
 }

@@ -394,7 +394,7 @@ fn generated_windows_return_in_units_with_names() {
     let set = open_file("a.csv", text, &windows(2, None)).unwrap();
     let series = set.series.as_ref().unwrap();
     let csv = String::from_utf8(series.to_csv(&set.example(0), 2)).unwrap();
-    assert_eq!(csv, "series,step,\"price, EUR\",volume\n0,0,-2.5,44994500\n0,1,7.5,12345678\n");
+    assert_eq!(csv, "series,day,\"price, EUR\",volume\n0,2020-01-01,-2.5,44994500\n0,2020-01-02,7.5,12345678\n");
     let stored: Series = serde_json::from_str(&serde_json::to_string(series).unwrap()).unwrap();
     assert_eq!(&stored, series);
 }

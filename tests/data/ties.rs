@@ -310,10 +310,12 @@ fn rows_of_other_files_that_break_ties_are_counted() {
     assert_eq!(is_derived(records(&set)), ["total", "town", "paid"]);
     let read = |name: &str| {
         let known = Known { series: set.series.clone(), range: String::new() };
-        open_at(&folder.path().join(name), &Options { known: Some(known), ..Options::default() }).unwrap().about.broken
+        let options = Options { known: Some(known), ..Options::default() };
+        let about = open_at(&folder.path().join(name), &options).unwrap().about;
+        about.faults.iter().map(Vec::len).collect::<Vec<_>>()
     };
     assert_eq!(read("a.csv"), [0; 300]);
-    let wanted: Vec<u32> =
+    let wanted: Vec<usize> =
         (0..300).map(|i| [0, 1, 2, 1][[10, 20, 30].iter().position(|n| *n == i).map_or(0, |n| n + 1)]).collect();
     assert_eq!(read("b.csv"), wanted);
 }
@@ -328,12 +330,46 @@ fn cells_that_a_model_cannot_read_are_said() {
     let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };
     let read = |text: &str| open_file("b.csv", text, &options).unwrap().about;
     let about = read("day,n,c\n02.03.2024,17,x\n2024-03-02,17,x\n02.03.2024,abc,y\n,,y\n02.03.2024,8,x\n");
-    assert_eq!(about.broken, [0, 1, 1, 0, 0]);
+    assert_eq!(about.faults.iter().map(Vec::len).collect::<Vec<_>>(), [0, 1, 1, 0, 0]);
+    assert_eq!(about.faults[1], ["`day` `2024-03-02`: such cells are no dates that are written d.m.Y"]);
     for note in [
         "`day`: 1 cell, such as `2024-03-02` (line 3), are no dates that are written d.m.Y: read as gaps",
-        "`n`: 1 cell, such as `abc` (line 4), are no numbers: read as gaps",
+        "`n`: 1 cell, such as `abc` (line 4), are no numbers as the column writes them: read as gaps",
     ] {
         assert!(about.notes.iter().any(|said| said == note), "{:?}", about.notes);
     }
     assert!(!read("day,n,c\n02.03.2024,17,x\n").notes.iter().any(|note| note.contains("read as gaps")));
+}
+
+/// What a row has that no row has which the model learned from is said: of a table as a whole, and of each row.
+#[test]
+fn what_no_row_has_is_said() {
+    let row = |i: usize| format!("{},{},{},{}\n", 10 * i + 7, 3 * (10 * i + 7), ["x", "y"][i % 2], i * 613 % 997);
+    let text: String = std::iter::once("n,triple,c,m\n".into()).chain((0..300).map(row)).collect();
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    assert_eq!(is_derived(records(&set)), ["triple"]);
+    let known = Known { series: set.series, range: String::new() };
+    let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };
+    let about =
+        open_file("b.csv", "n,triple,c,m\n17,51,x,5\n17,52,x,5\n17,51,z,5\n17,51,y,90000\n", &options).unwrap().about;
+    assert_eq!(
+        about.faults,
+        [
+            vec![],
+            vec!["`triple` `52`: not what follows from `n`".to_owned()],
+            vec!["`c` `z`: never seen".to_owned()],
+            vec!["`m` `90000`: far beyond the data".to_owned()],
+        ]
+    );
+    for note in [
+        "`c`: 1 cell, such as `z` (line 4), with a value that the model never saw",
+        "`m`: 1 cell, such as `90000` (line 5), far beyond the data",
+        "`triple`: 1 cell, such as `52` (line 3), not what follows from `n` in all rows",
+    ] {
+        assert!(about.notes.iter().any(|said| said == note), "{note}: {:?}", about.notes);
+    }
+    // A whole column that is written in another way is another column.
+    let rows: String = (0..50).map(|i| format!("number {i},51,x,5\n")).collect();
+    let error = open_file("b.csv", format!("n,triple,c,m\n{rows}"), &options).unwrap_err().to_string();
+    assert!(error.contains("`n`: 50 cells of 50, such as `number 0`, are no numbers"), "{error}");
 }

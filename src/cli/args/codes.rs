@@ -114,6 +114,9 @@ pub struct ScoreArgs {
     /// File to write, csv [default: the next free RUN/scores-001.csv]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Exit with status 1 if a row of a table has cells like none in the data, for scripts
+    #[arg(long)]
+    pub strict: bool,
     /// Write over files that exist
     #[arg(long)]
     pub force: bool,

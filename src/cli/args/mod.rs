@@ -236,6 +236,7 @@ impl TrainArgs {
         let mut layers = Vec::new();
         if let Some(file) = &self.config {
             layers.push(Layer::from_file(file, self.case)?);
+            hints::check_file(&layers[0])?;
         }
         let (assigned, variants): (Vec<_>, Vec<_>) = self.words.iter().partition(|word| word.contains('='));
         let variants: Vec<String> = variants.into_iter().map(|word| hints::variant(word)).collect();
@@ -462,6 +463,9 @@ pub struct EvalArgs {
     /// Share of the full training of the scoring networks, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub effort: f64,
+    /// Exit with status 1 if a score is far from the best, for scripts
+    #[arg(long)]
+    pub strict: bool,
     /// New location of the data [default: its location in training]
     #[arg(long, value_name = "NAME|PATH")]
     pub data: Option<String>,

@@ -73,7 +73,8 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
     if !wanted.is_empty() {
         names = wanted.iter().filter(|name| names.contains(name)).collect();
     }
-    let mut panels: Vec<Panel> = names.iter().map(&mut panel).filter(|panel| !panel.marks.is_empty()).collect();
+    let (mut panels, single): (Vec<Panel>, Vec<Panel>) =
+        names.iter().map(&mut panel).partition(|panel| !panel.marks.is_empty());
     if panels.is_empty() {
         let sentence = "the runs have no metrics to draw: a chart is of two lines of metrics.jsonl at least, and \
                         scores of `eval` stand in none";
@@ -93,6 +94,10 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
     let mut notes = said.to_vec();
     if has_single {
         notes.push("runs without steps in common are drawn one by one".to_owned());
+    }
+    if !single.is_empty() {
+        let names: Vec<String> = single.into_iter().map(|panel| panel.title).collect();
+        notes.push(format!("measured once, no curve: {}", names.join(", ")));
     }
     if all > MAX_PANELS {
         notes.push(format!("drawn: {MAX_PANELS} of {all} metrics"));

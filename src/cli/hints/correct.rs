@@ -58,6 +58,12 @@ pub fn corrected(typed: &[String]) -> Option<Corrected> {
         }
         None => return None,
     };
+    let (mut first, mut rest) = (first, rest);
+    if let Some(place) = first.iter().position(|word| word == "RUN")
+        && rest.first().is_some_and(|word| !word.starts_with('-'))
+    {
+        first[place] = rest.remove(0);
+    }
     let command = cli.find_subcommand(&first[0])?;
     let mut line = Line { command, variant: None, has_model: false, parts: vec![], epochs: vec![] };
     line.variant = line.variant_of(&rest);
@@ -308,6 +314,25 @@ fn for_variant(words: &[String], variant: Option<&str>) -> Option<Vec<String>> {
         None => word.clone(),
     };
     Some(kept.map(|n| named(&words[n])).collect())
+}
+
+/// The lines of a file of settings that stand for a hint's command, with this value.
+pub fn assignments(hint: &Hint, value: &str) -> Vec<String> {
+    if hint.is_of_epochs() {
+        return vec!["steps = epochs x examples / batch".into()];
+    }
+    let words = split(hint.instead);
+    let words = with_value(hint, words.clone(), value).unwrap_or(words);
+    let line = |n: usize| match (words[n].split_once('='), words[n].strip_prefix("--")) {
+        (Some((key, value)), _) => Some([key, value]),
+        (None, Some(key)) if super::is_setting(key) => Some([key, words.get(n + 1)?.as_str()]),
+        _ => None,
+    };
+    let toml = |[key, value]: [&str; 2]| match value.parse::<f64>().is_ok() || ["true", "false"].contains(&value) {
+        true => format!("{key} = {value}"),
+        false => format!("{key} = \"{value}\""),
+    };
+    (0..words.len()).filter_map(line).map(toml).collect()
 }
 
 /// The words of a hint with the value that was typed in place of theirs; `None` where it means something else.

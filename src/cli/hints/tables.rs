@@ -12,7 +12,7 @@ pub const MODELS: &[Hint] = &[
     hint(
         &["wgan-gp", "wgangp", "wgan_gp"],
         "is an objective with a penalty",
-        "saddle train gan --set objective=wgan --set gp=10 --set critic_steps=5",
+        "saddle train gan --set objective=wgan --set gp=10 --set critic_steps=5 --set norm_d=layer",
     ),
     hint(&["lsgan"], "is an objective", "saddle train gan --set objective=lsgan"),
     hint(

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Training, columns};
+use super::Training;
 use crate::{
     cli::{progress::duration, shown},
-    data,
+    data::{self, ModeScore},
     error::{Result, counted},
     files::quoted,
     health::HEALTH,
@@ -25,12 +25,9 @@ impl Training {
             let all = modes.centres.len();
             let collapsed = if 2 * score.modes <= all { ": collapsed" } else { "" };
             self.last.append(&mut columns(&score));
-            lines.push(format!(
-                "{} of {all} modes{collapsed}, high quality {:.1} %, reverse KL {:.4}",
-                score.modes,
-                100.0 * score.high_quality_share,
-                score.reverse_kl
-            ));
+            let kl = if score.modes > 0 { format!(", reverse KL {:.4}", score.reverse_kl) } else { String::new() };
+            let (modes, quality) = (score.modes, 100.0 * score.high_quality_share);
+            lines.push(format!("{modes} of {all} modes{collapsed}, high quality {quality:.1} %{kl}"));
         }
         let wrong = self.last.get(HEALTH).and_then(Value::as_object).into_iter().flat_map(Map::values);
         lines.extend(wrong.filter_map(|sentence| Some(format!("health  {}", sentence.as_str()?))));
@@ -40,9 +37,7 @@ impl Training {
             lines.push(format!("samples {}", shown(&samples)));
         }
         let run = quoted(self.run.folder());
-        if let Some((nats, at)) = self.best.filter(|(_, at)| *at < step) {
-            lines.push(format!("best    step {at}, held out {nats:.3} nats: saddle eval {run} --checkpoint best"));
-        }
+        lines.extend(self.best.said(&self.run, step));
         lines.push(format!("next    saddle sample {run}"));
         // Of points only known modes and likelihoods are measured.
         let model =
@@ -53,4 +48,10 @@ impl Training {
         }
         Ok(lines)
     }
+}
+
+/// The columns of metrics about modes.
+pub(super) fn columns(score: &ModeScore) -> Map<String, Value> {
+    let quality = Value::from(score.high_quality_share as f32);
+    Map::from_iter([("modes".to_string(), score.modes.into()), ("high_quality".to_string(), quality)])
 }

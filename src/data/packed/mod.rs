@@ -111,12 +111,15 @@ impl Packed {
     fn copy(&self, i: usize, words: &mut [u32]) -> io::Result<()> {
         let found = self.file.metadata()?;
         if (found.len(), found.modified().ok()) != self.stamp {
-            let way = if found.len() < self.stamp.0 { "was cut short" } else { "was changed" };
-            return Err(io::Error::other(format!("{way} after it was opened: pack the data again, and resume")));
+            return Err(changed(if found.len() < self.stamp.0 { "was cut short" } else { "was changed" }));
         }
         let run = self.runs[self.runs.partition_point(|run| run.item <= i) - 1];
         let first = (run.unit + (i - run.item) * self.stride) * self.unit;
-        let cannot = |error: io::Error| io::Error::other(format!("cannot be read: {error}"));
+        let cannot = |error: io::Error| match error.kind() {
+            // It was cut after the look at its length.
+            io::ErrorKind::UnexpectedEof => changed("was cut short"),
+            _ => io::Error::other(format!("cannot be read: {error}")),
+        };
         let len = self.item_len();
         match &self.content {
             Content::Pixels { channels: 1 } => {
@@ -223,4 +226,9 @@ impl Dataset {
         };
         Ok(Self { items, ..self })
     }
+}
+
+/// The error for a file that is not what it was.
+fn changed(way: &str) -> io::Error {
+    io::Error::other(format!("{way} after it was opened: pack the data again, and resume"))
 }

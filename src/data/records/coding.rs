@@ -96,6 +96,17 @@ impl Coding {
         matches!(self.body, Some(Body::Modes(_)))
     }
 
+    /// The least and the greatest number, unless numbers are learned by mixtures or there are none.
+    pub fn ends(&self) -> Option<[f64; 2]> {
+        let special = self.values.iter().filter_map(|value| value.number).map(|number| [number; 2]);
+        let body = match &self.body {
+            Some(Body::Modes(_)) => return None,
+            Some(Body::Ranks(ranks, _)) => Some(ranks.ends()),
+            None => None,
+        };
+        special.chain(body).reduce(|a, b| [a[0].min(b[0]), a[1].max(b[1])])
+    }
+
     /// Number of rows that it was learned from.
     pub fn rows(&self) -> usize {
         self.counts().iter().sum()

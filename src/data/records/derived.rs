@@ -352,6 +352,11 @@ impl Derived {
                 (text, None) => text.unwrap_or_default() != told,
             };
         }
+        if let (Kind::Number(style), Some(number)) = (kind, own.1)
+            && !style.fits(number)
+        {
+            return true;
+        }
         let value = self.relation.value(from.iter().map(|(_, number)| number.unwrap_or(f64::NAN)));
         self.relation.holds(own.1.unwrap_or(f64::NAN), value, kind.rounding()) == Some(false)
     }
@@ -422,7 +427,7 @@ impl Derived {
                 let cell = column.kind.cell(number, decimal);
                 let is_below = !is_alone && cell.number.is_some_and(|number| number < value);
                 // Rounding must not take it below.
-                let up = |style: &super::Style| 0.5 * 10f64.powi(-(style.decimals.unwrap_or(9) as i32));
+                let up = |style: &super::Style| 0.5 * style.grain().unwrap_or(1e-9);
                 match &column.kind {
                     Kind::Number(style) if is_below => column.kind.cell(number + up(style), decimal),
                     _ => cell,

@@ -121,7 +121,7 @@ impl Ids {
     /// Ids beside these: drawn where they are spread; else with the prefix that all of them have, or in the shape of
     /// most of them, or between the ends of all; after the largest, or in a gap if all have one width that has no room
     /// above. Ids without digits and such ends get the name of their column.
-    pub(super) fn beside<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
+    pub fn beside<'a>(column: &str, ids: impl Iterator<Item = &'a str> + Clone) -> Self {
         let mut found = Self { shape: shape(ids.clone()), ..Self::default() };
         found.drawn = Drawn::of(ids.clone().filter(|id| outline(id) == found.shape));
         if found.drawn.is_some() {

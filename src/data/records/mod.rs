@@ -33,6 +33,7 @@ pub use coding::Coding;
 use coding::{Drawn, Value};
 pub use conditions::Condition;
 pub use dates::Pattern;
+pub(super) use dates::{Dates, recognise};
 pub use derived::Derived;
 pub use ids::Ids;
 pub(super) use known::read_known;
@@ -342,19 +343,14 @@ impl Records {
 
     /// Whether a computed number of a row lies beyond those of the data.
     pub fn is_beyond(&self, row: &[Cell]) -> bool {
-        let is_beyond = |(cell, column): (&Cell, &Column)| match &column.role {
-            Role::Derived(derived) => cell.number.is_some_and(|number| derived.is_beyond(number)),
-            _ => false,
-        };
-        row.iter().zip(self.written()).any(is_beyond)
+        row.iter().zip(self.written()).any(|(cell, column)| column.is_beyond(cell))
     }
 
     /// Sentences on the columns whose computed numbers, in these of so many rows, lie beyond those of the data.
     pub fn beyond(&self, rows: &[Vec<Cell>], all: usize) -> Vec<String> {
         let of = |(n, column): (usize, &Column)| {
             let Role::Derived(derived) = &column.role else { return None };
-            let is_beyond = |row: &&Vec<Cell>| row[n].number.is_some_and(|number| derived.is_beyond(number));
-            let (count, [low, high]) = (rows.iter().filter(is_beyond).count(), derived.ends());
+            let (count, [low, high]) = (rows.iter().filter(|row| column.is_beyond(&row[n])).count(), derived.ends());
             (count > 0).then(|| {
                 format!(
                     "{count} of {all} rows had a computed {} beyond the {} to {} of the data",
@@ -403,6 +399,14 @@ impl Column {
     /// What the file calls it.
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)
+    }
+
+    /// Whether a cell is a computed number beyond those of the data.
+    fn is_beyond(&self, cell: &Cell) -> bool {
+        match &self.role {
+            Role::Derived(derived) => cell.number.is_some_and(|number| derived.is_beyond(number)),
+            _ => false,
+        }
     }
 
     /// How it is learned, or what of it is.
@@ -455,12 +459,12 @@ impl Kind {
     fn lacks(&self) -> String {
         match self {
             Self::Date(pattern) => format!("are no dates that are written {}", pattern.letters()),
-            Self::Category | Self::Number(_) => "are no numbers".into(),
+            Self::Category | Self::Number(_) => "are no numbers as the column writes them".into(),
         }
     }
 
     /// The text of a number or date.
-    fn write(&self, number: f64, decimal: Decimal) -> String {
+    pub(super) fn write(&self, number: f64, decimal: Decimal) -> String {
         match self {
             Self::Category => number.to_string(),
             Self::Number(style) => style.write(number, decimal),
@@ -468,12 +472,10 @@ impl Kind {
         }
     }
 
-    /// Half of the last digit of a number; 0 of dates, and without bound where cells have exponents.
+    /// Half of what a number is a multiple of; 0 of dates, and without bound where cells have exponents.
     fn rounding(&self) -> f64 {
         match self {
-            Self::Number(style) => {
-                style.decimals.map_or(f64::INFINITY, |decimals| 0.5 * 10f64.powi(-(decimals as i32)))
-            }
+            Self::Number(style) => style.grain().map_or(f64::INFINITY, |grain| 0.5 * grain),
             _ => 0.0,
         }
     }

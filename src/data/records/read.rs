@@ -7,7 +7,7 @@ use super::encode::{Cells, How, encoded};
 use super::gaps::Gaps;
 use super::relation::Relation;
 use super::types::{Examined, Found, Texts, Wish, moments, texts, wishes};
-use super::{Column, Derived, Kind, Records, Role, Rule, Style, Values};
+use super::{Coding, Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
 use crate::data::columns::Table;
 use crate::data::dialect::{Line, Sheet, shown};
@@ -107,7 +107,11 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         cells.extend(of_column);
         let raw = &table.all[i];
         let title = Some(raw.title.clone()).filter(|title| !table.is_headless() && *title != raw.name);
-        columns.push(Column { name: raw.name.clone(), title, quotes: quotes[i], kind: kind.clone(), role });
+        let kind = match &role {
+            Role::Derived(derived) => told(derived, (i, kind), &found, &learned, sheet.decimal),
+            _ => kind.clone(),
+        };
+        columns.push(Column { name: raw.name.clone(), title, quotes: quotes[i], kind, role });
     }
     let mut names = names(&columns);
     if names.is_empty() {
@@ -156,8 +160,10 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
     if options.split == Split::Train {
         notes.extend(
-            following(&records)
+            numbered(&records)
                 .into_iter()
+                .chain(personal(&records))
+                .chain(following(&records))
                 .chain(ruled(&rules, &records.columns))
                 .chain(nearly(&rules, &records.columns, rows.len(), |row| table.line(sheet, row)))
                 .map(|note| format!("`{}`: {note}", sheet.name)),
@@ -201,6 +207,23 @@ fn numbers_of<'a>(what: &'a std::result::Result<Cells, Role>) -> &'a [f64] {
     what.as_ref().map_or(&[], |cells| &cells.numbers)
 }
 
+/// The kind of a column that follows from others: what others tell to the last digit in all rows is no multiple of
+/// more, as samples may have others.
+fn told(derived: &Derived, (i, kind): (usize, &Kind), found: &[OfColumn], rows: &[usize], decimal: Decimal) -> Kind {
+    let fine = match kind {
+        Kind::Number(style) if style.is_coarse() && derived.is_computed() => Kind::Number(style.fine()),
+        _ => return kind.clone(),
+    };
+    let cell = |place: usize, row: usize| {
+        found[place].1.as_ref().map_or((None, None), |cells| (cells.text(row), cells.number(row)))
+    };
+    let is_told = |row: &usize| {
+        let from: Vec<_> = derived.from().iter().map(|place| cell(*place, *row)).collect();
+        !derived.is_broken(&fine, decimal, cell(i, *row), &from)
+    };
+    if rows.iter().all(is_told) { fine } else { kind.clone() }
+}
+
 /// For each column how it follows from others, where it may; and the rules that samples need not keep, or that some
 /// rows break, by places.
 fn followed(
@@ -238,6 +261,41 @@ fn following(records: &Records) -> Option<String> {
          derive=false` all",
         if all.len() == 1 { "1 column follows".into() } else { format!("{} columns follow", all.len()) }
     ))
+}
+
+/// A sentence on the columns that are taken for ids, if there are any.
+fn numbered(records: &Records) -> Option<String> {
+    let mut ids = records.columns.iter().filter(|column| matches!(column.role, Role::Id(_)));
+    let (name, more) = (&ids.next()?.name, ids.count());
+    let are = match more {
+        0 => "is an id".to_owned(),
+        _ => format!("and {} are ids", counted(more, "other column")),
+    };
+    Some(format!("{} {are}, not learned: `--types \"{name}=category\"`, or number, learns the column", shown(name)))
+}
+
+/// Sentences on categories with values that look like a person's address or number.
+fn personal(records: &Records) -> impl Iterator<Item = String> {
+    const DIGITS: usize = 8;
+    let is_personal = |text: &str| {
+        let is_address = text.split_once('@').is_some_and(|(name, rest)| !name.is_empty() && rest.contains('.'));
+        let digits = text.chars().filter(char::is_ascii_digit).count();
+        is_address || digits >= DIGITS && text.contains(' ') && text.chars().any(char::is_alphabetic)
+    };
+    let of = move |(column, coding): (&Column, &Coding)| {
+        let texts = coding.values.iter().chain(&coding.rare).filter(|value| value.number.is_none());
+        let one = texts.map(|value| &value.text).find(|text| is_personal(text))?;
+        (column.kind == Kind::Category).then(|| {
+            let name = &column.name;
+            format!(
+                "{} has values such as {}, which look like a person's address or number, and samples repeat them: \
+                 `--types \"{name}=skip\"` leaves them out",
+                shown(name),
+                shown(one)
+            )
+        })
+    };
+    records.codings().filter_map(of)
 }
 
 /// A sentence on the numbers that are computed from others in these rows of plain numbers, if there are any.

@@ -39,10 +39,14 @@ fn followed(column: &Column, derived: &Derived, columns: &[Column]) -> String {
 
 /// How many decimals numbers have.
 fn decimals(style: &Style) -> String {
-    match style.decimals {
+    let kind = match style.decimals {
         Some(0) => "whole".into(),
         Some(decimals) => counted(decimals, "decimal"),
         None => "with exponents".into(),
+    };
+    match style.grain().filter(|_| style.is_coarse()) {
+        Some(grain) => format!("{kind}, multiples of {grain}"),
+        None => kind,
     }
 }
 
@@ -66,7 +70,8 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
         }
         Kind::Number(style) => {
             let kind = decimals(style);
-            parts.push(format!("number, {kind}, {} to {}", style.write(low, decimal), style.write(high, decimal)));
+            let [low, high] = [low, high].map(|end| style.write(end, decimal));
+            parts.push(format!("number, {kind}, {low} to {high}"));
         }
         Kind::Date(pattern) => {
             let kind = if pattern.is_duration() { "duration" } else { "date" };
@@ -75,7 +80,7 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
     }
     if column.kind != Kind::Category {
         if coding.body.is_none() {
-            parts.push(counted(coding.values.len(), "value"));
+            parts.push(counted(numbers.clone().count(), "value"));
         }
         for value in coding.values.iter().filter(|_| coding.body.is_some() || coding.values.len() < NAMED) {
             let what = match value.number {
@@ -87,7 +92,8 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
         }
     }
     if let Some(others) = &coding.others {
-        parts.push(format!("rarer ones are {}", shown(others)));
+        let merged = coding.values.iter().find(|value| value.text == *others).map_or(0, |value| value.rows);
+        parts.push(format!("rarer ones, {} of the rows, are {}", share_of(merged, rows), shown(others)));
     }
     if !coding.rare.is_empty() {
         let rare: usize = coding.rare.iter().map(|value| value.rows).sum();

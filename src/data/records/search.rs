@@ -10,8 +10,9 @@ use super::rules::{Cell, LEAST, Rule, rounding};
 /// Least number of rows that would break a rule if the cells of its last column were mixed, and how many times as many
 /// as those that do break it.
 const BROKEN: f64 = 20.0;
-/// Share of cells that an order keeps from being below others, were they of other rows.
-const ORDERED: f64 = 0.05;
+/// Share of cells that an order keeps from being below others, were they of other rows: of moments, and of numbers,
+/// which are often in some order for their sizes alone.
+const ORDERED: [f64; 2] = [0.05, 0.2];
 /// Most columns among which sums and products are looked for, and those of three others.
 const WIDEST: usize = 60;
 const OF_THREE: usize = 30;
@@ -357,7 +358,9 @@ impl<'a> Columns<'a> {
             20 * self.rows.iter().filter(does).count() > self.rows.len()
         };
         // An order of columns far apart says nothing of their rows.
-        let least = if relation == Relation::NotBelow { ORDERED * told.len() as f64 } else { 0.0 };
+        let are_numbers = || first.iter().chain([&last]).any(|column| !self.is_of_minutes(*column));
+        let share = if relation == Relation::NotBelow { ORDERED[usize::from(are_numbers())] } else { 0.0 };
+        let least = share * told.len() as f64;
         chance as f64 >= least && is_more(chance as f64, broken) && first.iter().enumerate().all(counts)
     }
 

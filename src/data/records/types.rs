@@ -475,7 +475,10 @@ fn like<'a>(texts: impl Iterator<Item = &'a str> + Clone, different: usize) -> O
         let numbers: Vec<&str> = runs(char::is_ascii_digit).collect();
         let words = runs(|c| c.is_alphabetic()).filter(|word| word.chars().count() > 2).count();
         let is_year = |run: &&str| run.len() == 4 && (run.starts_with("19") || run.starts_with("20"));
-        numbers.iter().any(is_year) && (numbers.len() >= 3 || numbers.len() == 2 && words == 1) && text.len() < 40
+        let is_day = numbers.iter().any(|run| run.len() <= 2);
+        numbers.iter().any(is_year)
+            && (numbers.len() >= 3 || numbers.len() == 2 && words == 1 && is_day)
+            && text.len() < 40
     };
     let most = |is: &dyn Fn(&str) -> bool| 10 * texts.clone().filter(|text| is(text)).count() > 9 * different;
     let found = [("dates", most(&is_date)), ("numbers", most(&is_number))].into_iter().find(|(_, is)| *is)?;

@@ -78,7 +78,7 @@ pub fn page(trained: &Trained, still: &Still, data: Option<Dataset>) -> Result<S
     let origin = Origin::in_checkpoint(&trained.checkpoint)?.unwrap_or_default();
     let classes = origin.class_names(trained.examples.classes);
     // Points say nothing without the real ones; those of other people's data are theirs, and go with `--train` only.
-    let drawn = data.is_none() && BUILT_IN.iter().any(|(name, _)| *name == settings.data);
+    let drawn = data.is_none() && BUILT_IN.iter().any(|(name, ..)| *name == settings.data);
     let drawn = drawn.then(|| session::open_data(settings)).transpose()?;
     let of_points = data.as_ref().or(drawn.as_ref()).filter(|set| set.shape.len() == 1);
     let real = of_points.map(|set| -> Vec<f32> { (0..POINTS.min(set.len())).flat_map(|i| set.example(i)).collect() });

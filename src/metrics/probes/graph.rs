@@ -16,6 +16,14 @@ pub struct Neighbour {
     pub square: f64,
 }
 
+/// The nearest known points of one, without itself, or without the last of them where it is none of them. Codes depend
+/// on their example alone, so that the same example's are equal to the bit.
+pub fn others(mut near: Vec<Neighbour>, point: &[f64], known: Points) -> Vec<Neighbour> {
+    let itself = near.iter().position(|other| known.pick(&[other.place]) == point);
+    near.remove(itself.unwrap_or(near.len() - 1));
+    near
+}
+
 /// For each point of `from`, its `k` nearest of `to`, nearest first; of equally near ones the first. With `apart`, both
 /// are the same points, and none is its own neighbour.
 ///

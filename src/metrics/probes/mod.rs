@@ -6,7 +6,7 @@ mod graph;
 mod softmax;
 
 pub use clusters::{clusters, matched_accuracy, mutual_information};
-pub use graph::{JOINED, Neighbour, majority, nearest, poisson_learning, weighted_majority};
+pub use graph::{JOINED, Neighbour, majority, nearest, others, poisson_learning, weighted_majority};
 pub use softmax::SoftmaxRegression;
 
 use crate::data::few;
