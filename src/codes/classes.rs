@@ -89,9 +89,8 @@ impl Known {
             if class.is_empty() {
                 continue;
             }
-            let name =
-                if numbers.contains_key(name) { name.to_owned() } else { meant(name).unwrap_or(name.to_owned()) };
-            let name = &name;
+            let is_whole = numbers.contains_key(name) || others.contains(name);
+            let name = &meant(name).filter(|_| !is_whole).unwrap_or_else(|| name.to_owned());
             match numbers.get(name) {
                 None if others.contains(name) => left += 1,
                 None => {

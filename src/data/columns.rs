@@ -1,6 +1,6 @@
 //! The columns of a table, the choice of those to learn, and the notes for the user.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use csv::StringRecord;
 
@@ -22,6 +22,8 @@ pub(super) struct Table {
     titles: usize,
     /// The name of the column that identifies a row's series, and the number of each row's series.
     pub group: Option<(String, Vec<u32>)>,
+    /// The names of the series, in order.
+    pub names: BTreeSet<String>,
     /// The texts whose values have columns, which are the last ones.
     pub texts: Vec<Static>,
     /// Whether the rows of each series run backwards in time.
@@ -38,9 +40,10 @@ pub(super) struct Table {
     sums: HashSet<usize>,
 }
 
-/// A column of times: the first one and the usual step, in seconds or in its units.
+/// A column of times: some of its cells, the first time and the usual step, in seconds or in its units.
 pub(super) struct Clock {
     pub column: usize,
+    pub texts: BTreeSet<String>,
     pub first: f64,
     pub step: f64,
 }
@@ -102,6 +105,7 @@ impl Table {
             all,
             titles: usize::from(is_header),
             group: None,
+            names: BTreeSet::new(),
             texts: vec![],
             is_reversed: false,
             jumps: HashSet::new(),

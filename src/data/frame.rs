@@ -1,17 +1,12 @@
 //! What stands in a file beside the values of its series: whose they are, and when.
 
-use std::collections::BTreeSet;
-
 use serde::{Deserialize, Serialize};
 
 use super::columns::{self, Table};
 use super::dialect::Sheet;
 use super::records::{Dates, Ids, Kind, Style, recognise};
-use crate::error::Result;
 use crate::settings::Decimal;
 
-/// Most different times that are looked at for their form.
-const MOST: usize = 10_000;
 /// Seconds.
 const DAY: f64 = 86_400.0;
 
@@ -37,7 +32,7 @@ enum Source {
 impl Frame {
     /// That of a table whose windows are `stride` rows apart; `None` where nothing tells series or times. `learned` are
     /// the columns of samples.
-    pub(super) fn of(table: &Table, sheet: &Sheet, stride: usize, learned: &[String]) -> Result<Option<Self>> {
+    pub(super) fn of(table: &Table, sheet: &Sheet, stride: usize, learned: &[String]) -> Option<Self> {
         let place = |name: &str| table.all.iter().position(|column| column.name == name);
         let group = table.group.as_ref().and_then(|(name, _)| place(name));
         let is_of_days = |clock: &&columns::Clock| {
@@ -47,23 +42,11 @@ impl Frame {
         // Windows that begin at any time of day say nothing of it.
         let clock = table.clock.as_ref().filter(is_of_days);
         if group.is_none() && clock.is_none() {
-            return Ok(None);
+            return None;
         }
-        let (mut names, mut times) = (BTreeSet::new(), BTreeSet::new());
-        table.each_row(sheet, |row| {
-            let keep = |texts: &mut BTreeSet<String>, column: usize| {
-                if !texts.contains(&row[column]) {
-                    texts.insert(row[column].to_owned());
-                }
-            };
-            group.iter().for_each(|column| keep(&mut names, *column));
-            if let Some(clock) = clock.filter(|_| times.len() < MOST) {
-                keep(&mut times, clock.column);
-            }
-        })?;
         let time = clock.and_then(|clock| {
             let raw = &table.all[clock.column];
-            let kind = match recognise(times.iter().map(String::as_str)) {
+            let kind = match recognise(clock.texts.iter().map(String::as_str)) {
                 _ if raw.dates == 0 => Kind::Number(Style::of(raw)),
                 Dates::In(pattern) => Kind::Date(pattern),
                 // Either way of writing a day would be a guess.
@@ -80,7 +63,9 @@ impl Frame {
             let name = &column.name;
             let is_own = |n: &usize| learned[*n] == *name;
             let source = match (&time, left.iter().position(is_own)) {
-                _ if group == Some(i) => Source::Series(Some(Ids::beside(name, names.iter().map(String::as_str)))),
+                _ if group == Some(i) => {
+                    Source::Series(Some(Ids::beside(name, table.names.iter().map(String::as_str))))
+                }
                 (Some((place, time)), _) if *place == i => Source::Time(Some(time.clone())),
                 (_, Some(n)) => Source::Learned(left.remove(n)),
                 _ => continue,
@@ -89,7 +74,7 @@ impl Frame {
         }
         // Texts that are the same in all rows of a series have columns after those of the file.
         columns.extend(left.into_iter().map(|n| (learned[n].clone(), Source::Learned(n))));
-        Ok(Some(Self { columns, decimal: sheet.decimal }))
+        Some(Self { columns, decimal: sheet.decimal })
     }
 
     /// The names of the columns.

@@ -1,6 +1,6 @@
 //! The roles of the columns of a table, found from their cells and names.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Options;
 use super::cells::{self, MONTH};
@@ -11,6 +11,8 @@ use crate::error::{Result, counted};
 
 /// Smallest number of rows that show whether a column counts them.
 const FEW: usize = 3;
+/// Most different times whose form is looked at.
+const TEXTS: usize = 10_000;
 /// Names of columns that count rows or steps.
 const COUNTERS: [&str; 22] = [
     "index",
@@ -158,17 +160,21 @@ impl Table {
             None => (0..self.all.len()).filter(|i| self.may_be_group(*i, date.is_some())).collect(),
         };
         let mut codes: Vec<Codes> = candidates.iter().map(|_| Codes::default()).collect();
-        let mut times = vec![];
+        let (mut times, mut texts) = (vec![], BTreeSet::new());
         let most = if wanted.is_some() { usize::MAX } else { self.rows() / 2 };
         if candidates.is_empty() && date.is_none() {
             return Ok(());
         }
         self.each_row(sheet, |row| {
             candidates.iter().zip(&mut codes).for_each(|(column, codes)| codes.take(&row[*column], most));
-            times.extend(date.map(|date| match &self.all[date] {
+            let Some(date) = date else { return };
+            times.push(match &self.all[date] {
                 column if column.dates != 0 => column.read_dates(&row[date]),
                 column => column.values[times.len()],
-            }));
+            });
+            if texts.len() < TEXTS && !texts.contains(&row[date]) {
+                texts.insert(row[date].to_owned());
+            }
         })?;
         let tells = |n: usize| {
             let column = &self.all[candidates[n]];
@@ -195,9 +201,10 @@ impl Table {
             let codes = codes.swap_remove(chosen);
             self.findings.push(format!("{} by {}", counted(codes.names.len(), "series"), shown(&column.name)));
             self.group = Some((column.name.clone(), codes.ids));
+            self.names = codes.names.into_keys().collect();
         }
         if let Some(date) = date {
-            self.find_order(&sheet.name, date, &times);
+            self.find_order(&sheet.name, (date, texts), &times);
         }
         Ok(())
     }
@@ -231,7 +238,7 @@ impl Table {
     }
 
     /// Turns rows round that run backwards in time, and finds where time jumps; notes on both, and on other disorder.
-    fn find_order(&mut self, file: &str, column: usize, times: &[f64]) {
+    fn find_order(&mut self, file: &str, (column, texts): (usize, BTreeSet<String>), times: &[f64]) {
         const JUMP: f64 = 5.0;
         let date = self.all[column].name.clone();
         let series = self.series();
@@ -264,7 +271,7 @@ impl Table {
         let first = times.iter().copied().fold(f64::INFINITY, f64::min);
         // Months have no usual length.
         let are_usual = 4 * lengths.iter().filter(is_usual).count() >= 3 * lengths.len();
-        self.clock = (first.is_finite() && are_usual).then_some(Clock { column, first, step: usual });
+        self.clock = (first.is_finite() && are_usual).then_some(Clock { column, texts, first, step: usual });
         let before = |rows: &[usize]| {
             let rows: Vec<usize> = if self.is_reversed { rows.iter().rev().copied().collect() } else { rows.to_vec() };
             steps(&rows)

@@ -94,7 +94,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         None if cut.is_some() => {
             let columns = Columns { statics: table.statics(&kept), ..columns };
             Columns {
-                frame: Frame::of(&table, &sheet, cut.as_ref().map_or(1, |cut| cut.stride), &columns.titles())?,
+                frame: Frame::of(&table, &sheet, cut.as_ref().map_or(1, |cut| cut.stride), &columns.titles()),
                 ..columns
             }
         }
