@@ -40,14 +40,17 @@ pub fn within(
     let mut session = Session::on(runner, &caps, &model, settings, dataset)?;
     let all = Duration::from_secs_f64(60.0 * minutes);
     let left = |begun: Instant| all.saturating_sub(begun.elapsed()).as_secs_f64() * PLANNED;
-    let beside = beside(&mut session, settings, dataset)?;
+    let is_given = |key: &str| given.iter().any(|layer| layer.has(key));
+    let beside = beside(&mut session, settings, dataset, is_given)?;
     let mut step = 0;
     // What the rounds of the phases before take, which are timed only.
     let mut taken = 0.0;
     for (n, phase) in model.phases.iter().enumerate() {
         session.go_to(step)?;
-        let each = round(&mut session, (SHARE * all.as_secs_f64()).clamp(TIMED[0], TIMED[1]))? + beside;
-        let fitting = ((left(begun) - taken) / each).max(0.0) as u64;
+        let round = round(&mut session, (SHARE * all.as_secs_f64()).clamp(TIMED[0], TIMED[1]))?;
+        let each = round + beside.each;
+        let time = left(begun) - taken;
+        let fitting = (time / each).min((time - beside.least) / round).max(0.0) as u64;
         let rounds = phase.until.saturating_sub(step);
         if n + 1 == model.phases.len() || fitting < rounds {
             step += fitting;
@@ -65,7 +68,7 @@ pub fn within(
     let every = step.div_ceil(PICTURES).max(1);
     let mut repeat = format!("--steps {step}");
     for (key, now) in [("sample_every", settings.sample_every), ("checkpoint_every", settings.checkpoint_every)] {
-        if now > every && !given.iter().any(|layer| layer.has(key)) {
+        if now > every && !is_given(key) {
             layer.set(key, &every.to_string(), "--minutes");
             repeat += &format!(" --set {key}={every}");
         }
@@ -87,26 +90,43 @@ pub fn late(deadline: &mut Option<Instant>, left: f64) -> Option<String> {
     ))
 }
 
-/// Seconds that pictures and checkpoints take for each round.
-fn beside(session: &mut Session, settings: &Settings, dataset: &Dataset) -> Result<f64> {
+/// Seconds that pictures and checkpoints take.
+#[derive(Default)]
+struct Beside {
+    /// For each round, at the intervals of the settings.
+    each: f64,
+    /// In all, where they are as few as may be.
+    least: f64,
+}
+
+fn beside(
+    session: &mut Session,
+    settings: &Settings,
+    dataset: &Dataset,
+    is_given: impl Fn(&str) -> bool,
+) -> Result<Beside> {
     let sliced = best::sliced(settings, dataset, None)?;
-    let mut timed = |every: u64, work: &mut dyn FnMut(&mut Session) -> Result<()>| {
-        let begun = Instant::now();
-        match every {
-            0 => Ok(0.0),
-            every => work(session).map(|()| begun.elapsed().as_secs_f64() / every as f64),
+    let mut times = Beside::default();
+    let mut time = |key: &str, every: u64, work: &mut dyn FnMut(&mut Session) -> Result<()>| {
+        if every > 0 {
+            let begun = Instant::now();
+            work(session)?;
+            let spent = begun.elapsed().as_secs_f64();
+            times.each += spent / every as f64;
+            times.least += if is_given(key) { 0.0 } else { PICTURES as f64 * spent };
         }
+        Ok(())
     };
-    let pictures = timed(settings.sample_every, &mut |session| {
+    time("sample_every", settings.sample_every, &mut |session| {
         session.generate(settings.samples, settings.seed, None).map(|_| ())
     })?;
-    let checkpoints = timed(settings.checkpoint_every, &mut |session| {
+    time("checkpoint_every", settings.checkpoint_every, &mut |session| {
         if let Some(sliced) = &sliced {
             best::distance(sliced, session, dataset, settings)?;
         }
         session.checkpoint().map(|_| ())
     })?;
-    Ok(pictures + checkpoints)
+    Ok(times)
 }
 
 /// Seconds that a round of the present phase takes, by so many seconds of them.

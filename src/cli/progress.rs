@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    collections::VecDeque,
     io::IsTerminal,
     time::{Duration, Instant},
 };
@@ -72,6 +73,29 @@ impl Progress {
         if let Some(bar) = &self.bar {
             bar.abandon();
         }
+    }
+}
+
+/// How fast steps follow each other now: over the last minute, as phases and a machine's other work change it.
+pub struct Speed(VecDeque<(Instant, u64)>);
+
+impl Speed {
+    const SPAN: Duration = Duration::from_secs(60);
+
+    /// From this step and time on.
+    pub fn new(step: u64) -> Self {
+        Self([(Instant::now(), step)].into())
+    }
+
+    /// Steps a second, at this step.
+    pub fn at(&mut self, step: u64) -> f64 {
+        let now = Instant::now();
+        while self.0.get(1).is_some_and(|(then, _)| now - *then >= Self::SPAN) {
+            self.0.pop_front();
+        }
+        let (then, first) = self.0[0];
+        self.0.push_back((now, step));
+        (step - first) as f64 / (now - then).as_secs_f64()
     }
 }
 

@@ -43,7 +43,10 @@ pub fn runs(args: &RunsArgs) -> Result<()> {
         let differing: Vec<String> = differing.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let measured = record.evaluation().first().and_then(|report| report.get("step")?.as_u64());
         let of = measured.filter(|step| *step != record.step).map_or(String::new(), |step| format!(" of step {step}"));
-        let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}{of}"));
+        // Scores of less effort are larger or smaller than those of all of it.
+        let effort = record.evaluation().first().and_then(|report| report.get("effort")?.as_f64());
+        let by = effort.filter(|effort| *effort < 1.0).map_or(String::new(), |effort| format!(", effort {effort}"));
+        let score = score.as_ref().map_or(String::new(), |(name, value)| format!("{name} {value:.4}{of}{by}"));
         let step = format!("{}/{}", record.step, settings.steps);
         let state = match record.ending() {
             Some(ending) if is_ill(record) => format!("{}, unhealthy", ending.how),

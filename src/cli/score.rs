@@ -56,7 +56,10 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let found = Found::of(&data, scores, args.steps);
     let threshold = threshold(&trained, &mut scorer, args)?;
     if threshold.is_some() && was_learned(args, &trained) {
-        tell("these are examples that the model learned from, beside a threshold of ones that it did not (--held-out)");
+        tell(
+            "these are the run's own training data, which any model finds more usual than new data, and the threshold \
+             is of held-out data: --held-out scores that part",
+        );
     }
     write_atomically(&out, &found.table(&data, threshold.map(|(threshold, _)| threshold), args.steps))?;
     let drawn = draw(&data, &found, threshold.map(|(threshold, _)| threshold))?;

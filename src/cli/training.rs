@@ -15,7 +15,7 @@ use super::{
     best::Best,
     held_out::{HeldOut, MEASURED, Sequences},
     minutes, print,
-    progress::{Progress, duration, figure, per_second},
+    progress::{Progress, Speed, duration, figure, per_second},
     showing::{Showing, showing},
     signals::Signals,
     spread::Spread,
@@ -60,6 +60,7 @@ pub struct Training {
     /// The step from which this process started, and the time of its start.
     first: u64,
     since: Instant,
+    speed: Speed,
     /// When `--minutes` are over, until that was found to be too soon.
     deadline: Option<Instant>,
     /// Time of the last line of metrics.
@@ -133,6 +134,7 @@ impl Training {
             session,
             first,
             since,
+            speed: Speed::new(first),
             deadline: None,
             logged: since,
             kept: since,
@@ -280,9 +282,8 @@ impl Training {
 
     /// One line of metrics: means over the steps since the last line.
     fn log(&mut self, rows: &mut Vec<Vec<f32>>) -> Result<()> {
-        let spent = self.since.elapsed().as_secs_f64();
-        let seconds = self.metrics.seconds + spent;
-        let rate = (self.session.step() - self.first) as f64 / spent;
+        let seconds = self.metrics.seconds + self.since.elapsed().as_secs_f64();
+        let rate = self.speed.at(self.session.step());
         let mut line = Map::new();
         line.insert("step".into(), self.session.step().into());
         line.insert("seconds".into(), Value::from((seconds * 1e3).round() / 1e3));

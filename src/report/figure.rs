@@ -177,14 +177,17 @@ impl Figure {
             of.clone().for_each(|n| plots[n].corner[1] = y.round());
             y = y.round() + self.plot[1] as f32 + LINE + tallest(&|n| room(&self.panels[n].x.title)) + GAP;
         }
-        y += room(&self.note);
+        let note = font::wrapped(&self.note, NUMBER, width - 2.0 * MARGIN);
+        let below = y;
+        y += note.len() as f32 * LINE;
         let mut canvas = P::new([width.ceil() as u64, (y + MARGIN / 2.0).ceil() as u64], PAPER)?;
         self.head(Some(&mut canvas), width - 2.0 * MARGIN);
         for (panel, plot) in self.panels.iter().zip(&plots).filter(|(panel, _)| !panel.marks.is_empty()) {
             panel.draw(plot, &mut canvas);
         }
-        let note = font::shortened(&self.note, NUMBER, width - 2.0 * MARGIN);
-        canvas.text(&note, [MARGIN, y - GAP], Align::Left, NUMBER, FAINT);
+        for (n, line) in note.iter().enumerate() {
+            canvas.text(line, [MARGIN, below + (n + 1) as f32 * LINE - GAP], Align::Left, NUMBER, FAINT);
+        }
         Ok(canvas)
     }
 

@@ -61,6 +61,18 @@ pub fn shortened(text: &str, size: f32, room: f32) -> String {
     kept
 }
 
+/// The lines of a text that is broken between words, each shortened to its room.
+pub fn wrapped(text: &str, size: f32, room: f32) -> Vec<String> {
+    let mut lines: Vec<String> = vec![];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if width(&format!("{line} {word}"), size) <= room => *line += &format!(" {word}"),
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.iter().map(|line| shortened(line, size, room)).collect()
+}
+
 /// Length in bytes of the beginning of a text that has room.
 pub fn fitting(text: &str, size: f32, room: f32) -> usize {
     let mut end = 0.0;
@@ -136,6 +148,15 @@ mod tests {
         }
         assert_eq!(shortened(&name, 13.0, 0.0), "…", "no room is no reason to fail");
         assert_eq!(shortened("", 13.0, 0.0), "");
+    }
+
+    #[test]
+    fn notes_are_broken_between_words() {
+        let note = "measured once, no curve: d_loss, g_loss, an_extraordinarily_long_name_of_a_metric";
+        let lines = wrapped(note, 11.0, 120.0);
+        assert!(lines.len() == 3 && lines.iter().all(|line| width(line, 11.0) <= 120.0), "{lines:?}");
+        assert!(note.starts_with(&lines[..2].join(" ")) && lines.last().unwrap().ends_with('…'), "{lines:?}");
+        assert!(wrapped("", 11.0, 120.0).is_empty());
     }
 
     #[test]

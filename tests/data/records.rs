@@ -474,3 +474,21 @@ fn what_may_be_personal_and_what_is_an_id_is_said() {
     let set = open_file("a.csv", format!("parcel,n\n{ids}"), &Options::default()).unwrap();
     assert!(!said(&set).contains("look like dates"), "{}", said(&set));
 }
+
+/// Ids that rows share are said, few as a mistake, many as the entities that they are.
+#[test]
+fn repeated_ids_are_said() {
+    let text = |rows: usize, id: &dyn Fn(usize) -> usize| {
+        let line = |i: usize| format!("{},{},{}\n", 70_001 + id(i) * 3, i * 7919 % 9973, ["a", "b"][i * 31 % 7 % 2]);
+        format!("order_id,amount,kind\n{}", (0..rows).map(line).collect::<String>())
+    };
+    let notes = |text: &str| said(&open_file("a.csv", text, &Options::default()).unwrap());
+    let unique = notes(&text(400, &|i| i));
+    assert!(unique.contains("`order_id` is an id") && !unique.contains("earlier"), "{unique}");
+    let twice = notes(&text(400, &|i| if i == 200 { 3 } else { i }));
+    let words = "`order_id`: 1 row has the id of an earlier one, such as line 202 (that of line 5)";
+    assert!(twice.contains(words), "{twice}");
+    let several = notes(&text(400, &|i| i * 3 / 5));
+    assert!(several.contains("160 rows have the id of an earlier one"), "{several}");
+    assert!(several.contains("--set group=order_id"), "{several}");
+}

@@ -373,3 +373,33 @@ fn what_no_row_has_is_said() {
     let error = open_file("b.csv", format!("n,triple,c,m\n{rows}"), &options).unwrap_err().to_string();
     assert!(error.contains("`n`: 50 cells of 50, such as `number 0`, are no numbers"), "{error}");
 }
+
+/// A text that another one tells may have gaps, which come back where they were and are drawn in samples.
+#[test]
+fn what_is_told_may_have_gaps() {
+    let region = |customer: usize| ["north", "south", "west"][customer % 3];
+    let row = |i: usize| {
+        let customer = i * 31 % 40;
+        let told = if i * 7919 % 1009 < 40 { "" } else { region(customer) };
+        // A customer who never says it, and a note that only some have.
+        let told = if customer == 7 { "" } else { told };
+        vec![format!("c{customer:02}"), told.to_owned(), (i * 7919 % 9973).to_string()]
+    };
+    let words = "category -> not learned, `customer` tells it, gaps are learned";
+    let set = opened(&table("customer,region,amount", 900, row), &Options::default(), &[("region", words)]);
+    let rows = mixed(&set);
+    let gaps = rows.iter().filter(|row| row[1].text.is_empty()).count();
+    assert!((20..rows.len() / 2).contains(&gaps), "{gaps} of {}", rows.len());
+    for row in &rows {
+        let customer: usize = row[0].text[1..].parse().unwrap();
+        assert!(row[1].text.is_empty() || customer != 7 && row[1].text == region(customer), "{row:?}");
+    }
+    // Where gaps follow too, nothing is left to learn.
+    let row = |i: usize| {
+        let customer = i * 31 % 40;
+        let told = if customer % 5 == 0 { "" } else { region(customer) };
+        vec![format!("c{customer:02}"), told.to_owned(), (i * 7919 % 9973).to_string()]
+    };
+    let words = "category -> not learned, `customer` tells it";
+    opened(&table("customer,region,amount", 900, row), &Options::default(), &[("region", words)]);
+}

@@ -9,8 +9,8 @@ use super::coding::{Coding, Drawn, Value};
 use super::encode::{Cells, FEW, How, is_common_mark};
 use super::relation::Relation;
 use super::rules::{Rule, rounding_of, spare, usual};
-use super::types::Texts;
 use super::{Cell, Column, Kind, Role};
+use crate::data::cells::is_missing;
 use crate::settings::Decimal;
 
 /// How a column follows from others.
@@ -179,7 +179,8 @@ impl<'a> Finder<'a> {
         if rule.relation == Relation::Follows {
             let other = &self.columns[rule.first[0]];
             let usual = usual(self.rows.iter().map(|row| (other.key(*row), column.key(*row))));
-            return self.rows.iter().copied().filter(|row| usual[&other.key(*row)] != column.key(*row)).collect();
+            let breaks = |row: &usize| usual[&other.key(*row)] != column.key(*row) && !column.cells.is_gap(*row);
+            return self.rows.iter().copied().filter(breaks).collect();
         }
         let rounding = rounding_of(&column.cells.numbers, self.rows);
         let breaks = |row: &usize| {
@@ -233,17 +234,20 @@ impl<'a> Finder<'a> {
         counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(String::new(), |(text, _)| text)
     }
 
-    /// A column that another one tells, if each value of that is a choice: networks see what depends on it.
+    /// A column that another one tells, if each value of that is a choice: networks see what depends on it. Gaps in it
+    /// are learned, but for those beside a value that has no other cell.
     fn told(&self, last: usize, first: usize) -> Option<Derived> {
         let [column, other] = [last, first].map(|n| &self.columns[n]);
         let is_told = self.found[first].as_ref().is_none_or(|derived| derived.relation == Relation::Follows);
         let most = if *other.kind == Kind::Category { self.how.levels } else { FEW };
         let (mut keys, mut pairs) = (HashMap::new(), BTreeMap::new());
-        for &row in self.rows {
+        // Gaps come last, so that they tell only what nothing else does.
+        let (gaps, full): (Vec<usize>, Vec<usize>) = self.rows.iter().partition(|row| column.cells.is_gap(**row));
+        for row in full.into_iter().chain(gaps) {
             let (from, own) = (other.key(row), column.key(row));
             let (known, rows) = keys.entry(from.clone()).or_insert_with(|| (own.clone(), 0));
             *rows += 1;
-            if *known != own {
+            if *known != own && !column.cells.is_gap(row) {
                 return None;
             }
             pairs.entry(from).or_insert_with(|| self.text(column, row));
@@ -317,19 +321,24 @@ impl Derived {
         Self { relation, from, pairs: BTreeMap::new(), gap, ends, shift: 0.0, rest: None }
     }
 
-    /// How what is added to the others is learned, if something is.
-    pub fn rest(&self) -> Option<&Coding> {
-        self.rest.as_ref()
-    }
-
     /// Whether it is a number that others tell of, not a text.
     pub fn is_of_numbers(&self) -> bool {
         self.relation != Relation::Follows
     }
 
+    /// How what is added to the others is learned, if something is.
+    pub fn rest(&self) -> Option<&Coding> {
+        self.rest.as_ref()
+    }
+
     /// Whether others tell all of it but gaps.
     pub(super) fn is_computed(&self) -> bool {
         self.relation.is_exact()
+    }
+
+    /// Whether nothing but its gaps is learned.
+    pub(super) fn learns_gaps(&self) -> bool {
+        self.rest.is_some() && self.relation != Relation::NotBelow
     }
 
     /// The least and the greatest of its numbers.
@@ -348,6 +357,7 @@ impl Derived {
             let (text, number) = from[0];
             let Some(told) = self.pairs.get(&key(text.unwrap_or_default(), number)) else { return false };
             return match own {
+                (text, None) if self.rest.is_some() && is_missing(text.unwrap_or_default()) => false,
                 (_, Some(number)) => kind.number(told, decimal) != Some(number),
                 (text, None) => text.unwrap_or_default() != told,
             };
@@ -384,9 +394,19 @@ impl Derived {
         }
     }
 
-    /// What its cells add to those of the others, `sources` in their order; where it is computed that is 0, or a gap.
-    pub(super) fn rests<'a>(&self, texts: &'a Texts, own: &[f64], sources: &[&[f64]]) -> Cells<'a> {
-        let values = (0..own.len()).map(|row| self.relation.value(sources.iter().map(|source| source[row])));
+    /// What its cells add to those of the others, `sources` in their order: 0 or a gap, unless it is an order.
+    pub(super) fn rests<'a>(&self, cells: &Cells<'a>, sources: &[&Cells]) -> Cells<'a> {
+        let (texts, own) = (cells.texts, &cells.numbers);
+        if self.relation == Relation::Follows {
+            let rows = 0..texts.ids.len();
+            let told = |row: usize| {
+                let from = key(sources[0].text(row).unwrap_or_default(), sources[0].number(row));
+                self.pairs.get(&from).unwrap_or(&self.gap)
+            };
+            let numbers = rows.clone().map(|row| if cells.is_gap(row) { f64::NAN } else { 0.0 }).collect();
+            return Cells { texts, numbers, silent: rows.map(|row| is_missing(told(row))).collect() };
+        }
+        let values = (0..own.len()).map(|row| self.relation.value(sources.iter().map(|source| source.numbers[row])));
         let values: Vec<f64> = values.collect();
         if self.relation != Relation::NotBelow {
             let numbers = own.iter().map(|number| if number.is_finite() { 0.0 } else { f64::NAN }).collect();
@@ -410,6 +430,9 @@ impl Derived {
     pub(super) fn cell(&self, column: &Column, decimal: Decimal, row: &[Cell], rest: Option<Drawn>) -> Cell {
         let of = |text: &String| Cell { text: text.clone(), number: column.kind.number(text, decimal) };
         if self.relation == Relation::Follows {
+            if let Some(Drawn::Value(Value { number: None, text, .. })) = rest {
+                return of(text);
+            }
             let other = &row[self.from[0]];
             return of(self.pairs.get(&key(&other.text, other.number)).unwrap_or(&self.gap));
         }

@@ -65,6 +65,11 @@ impl<'a> Cells<'a> {
         self.texts.of(row)
     }
 
+    /// Whether a row has neither a number nor a text.
+    pub fn is_gap(&self, row: usize) -> bool {
+        self.number(row).is_none() && is_missing(self.text(row).unwrap_or_default())
+    }
+
     /// The number of a row.
     pub fn number(&self, row: usize) -> Option<f64> {
         self.numbers.get(row).copied().filter(|number| number.is_finite())

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::encode::{Cells, encoded};
 use super::gaps::Gaps;
+use super::read::repeated;
 use super::types::{Wish, moments, texts};
 use super::{Column, Kind, Records, Role};
 use crate::data::cells::is_missing;
@@ -63,8 +64,8 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     let of = |(n, column): (usize, &Column)| match &column.role {
         Role::Learned(_) => Some(read[&n].clone()),
         Role::Derived(derived) if derived.rest().is_some() => {
-            let sources: Vec<&[f64]> = derived.from().iter().map(|from| &*read[from].numbers).collect();
-            Some(derived.rests(read[&n].texts, &read[&n].numbers, &sources))
+            let sources: Vec<&Cells> = derived.from().iter().map(|from| &read[from]).collect();
+            Some(derived.rests(&read[&n], &sources))
         }
         _ => None,
     };
@@ -74,7 +75,12 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     faults.check(&found, rows.len())?;
     let lacking = (!lacking.is_empty())
         .then(|| format!("`{}` lacks {}, which the model knows but did not learn", sheet.file, lacking.join(", ")));
+    let twice = |(n, cells): (&usize, &Cells)| {
+        let column = Some(&known.columns[*n]).filter(|column| matches!(column.role, Role::Id(_)))?;
+        repeated(&column.name, cells, table.rows(), |row| table.line(sheet, row))
+    };
     let notes = faults.notes(&found, |i| table.line(sheet, rows[i])).into_iter().chain(lacking);
+    let notes = notes.chain(read.iter().filter_map(twice));
     // Rows are called by their ids, where they have some.
     let id = known.columns.iter().position(|column| matches!(column.role, Role::Id(_)));
     let id = id.and_then(|n| read.get(&n));

@@ -1,5 +1,6 @@
 //! Reading a table of typed columns.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use super::derived::{Candidate, Finder, Kept};
@@ -94,15 +95,14 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
                 Ok(coding) => (Role::Learned(coding), Some(own.clone())),
                 Err(value) => (Role::Constant(value.text), None),
             },
-            (Ok(own), Some(derived)) if derived.is_of_numbers() => {
-                let sources: Vec<&[f64]> = derived.from().iter().map(|place| numbers_of(&found[*place].1)).collect();
-                let rests = derived.rests(own.texts, &own.numbers, &sources);
+            (Ok(own), Some(derived)) => {
+                let sources: Vec<&Cells> = derived.from().iter().filter_map(|n| found[*n].1.as_ref().ok()).collect();
+                let rests = derived.rests(own, &sources);
                 let coding = rests.coding(&learned, how, true, |rest| rest.to_string());
                 let derived = derived.clone().with(coding);
                 let is_learned = derived.rest().is_some();
                 (Role::Derived(derived), is_learned.then_some(rests))
             }
-            (Ok(_), Some(derived)) => (Role::Derived(derived.clone()), None),
         };
         cells.extend(of_column);
         let raw = &table.all[i];
@@ -159,9 +159,17 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     }
     notes.extend(records.singles().into_iter().map(|single| format!("`{}`: {single}", sheet.name)));
     if options.split == Split::Train {
+        let ids = records.columns.iter().enumerate().map(|(i, column)| match column.role {
+            Role::Id(_) => {
+                let cells = Cells::new(&texts[i], table.all[i].values.clone());
+                repeated(&column.name, &cells, table.rows(), |row| table.line(sheet, row))
+            }
+            _ => None,
+        });
         notes.extend(
             numbered(&records)
                 .into_iter()
+                .chain(ids.into_iter().flatten())
                 .chain(personal(&records))
                 .chain(following(&records))
                 .chain(ruled(&rules, &records.columns))
@@ -201,11 +209,6 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
 
 /// What was found of a column: its kind, and its cells if it can be learned.
 type OfColumn<'a> = (Kind, std::result::Result<Cells<'a>, Role>);
-
-/// The numbers of a column that can be learned.
-fn numbers_of<'a>(what: &'a std::result::Result<Cells, Role>) -> &'a [f64] {
-    what.as_ref().map_or(&[], |cells| &cells.numbers)
-}
 
 /// The kind of a column that follows from others: what others tell to the last digit in all rows is no multiple of
 /// more, as samples may have others.
@@ -272,6 +275,36 @@ fn numbered(records: &Records) -> Option<String> {
         _ => format!("and {} are ids", counted(more, "other column")),
     };
     Some(format!("{} {are}, not learned: `--types \"{name}=category\"`, or number, learns the column", shown(name)))
+}
+
+/// Share of the rows that have the id of an earlier one from which on ids are those of entities with several rows.
+const ENTITIES: f64 = 0.05;
+
+/// A sentence on the ids of a column that more than one of its rows has, if there are any.
+pub(super) fn repeated<'l>(name: &str, cells: &Cells, rows: usize, line: impl Fn(usize) -> Line<'l>) -> Option<String> {
+    let mut first: HashMap<(Option<&str>, u64), usize> = HashMap::new();
+    let mut again = vec![];
+    for row in (0..rows).filter(|row| !cells.is_gap(*row)) {
+        let number = cells.number(row);
+        // The same number may be kept as a text in one row and not in another.
+        let id = (cells.text(row).filter(|_| number.is_none()), number.unwrap_or(0.0).to_bits());
+        match first.get(&id) {
+            Some(before) => again.push((*before, row)),
+            None => _ = first.insert(id, row),
+        }
+    }
+    let ((before, row), count) = (again.first()?, again.len());
+    let are_many = count as f64 > ENTITIES * rows as f64;
+    let (shown, have) = (shown(name), if count == 1 { "has" } else { "have" });
+    let (count, row) = (counted(count, "row"), line(*row));
+    let some = format!("{shown}: {count} {have} the id of an earlier one, such as line {row}");
+    Some(match are_many {
+        true => format!(
+            "{some}: rows are learned one by one, and each sample has an id of its own; `--set group={name}` with \
+             lstm-gan, rvae or lstm learns the rows of each id as a series"
+        ),
+        false => format!("{some} (that of line {})", line(*before)),
+    })
 }
 
 /// Sentences on categories with values that look like a person's address or number.

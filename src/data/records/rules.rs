@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use super::Values;
 use super::relation::Relation;
 use super::search::{Columns, Search};
+use crate::data::cells::is_missing;
 use crate::data::dialect::shown;
 
 /// Rows that rules are looked for in, and the least number of them.
@@ -71,7 +72,8 @@ impl Rule {
     }
 
     /// For each part, the share of its rows that keep the rule, of those that it speaks of: with all cells, and of
-    /// columns that follow with a value that `known` rows have. NaN without such rows.
+    /// columns that follow with a value that `known` rows have. NaN without such rows. Where `known` rows have a gap
+    /// beside what another one tells, gaps say nothing.
     pub fn kept<'a>(&self, known: &[Values], parts: impl Iterator<Item = &'a [Values]>) -> Vec<f64> {
         let (last, first) = (self.last, self.first[0]);
         let len = known[last].len();
@@ -80,9 +82,16 @@ impl Rule {
             Relation::Follows => usual((0..len).map(|row| (known[first].cell(row), known[last].cell(row)))),
             _ => HashMap::new(),
         };
+        let is_left_out = |row: usize| {
+            known[last].cell(row).is_gap() && pairs.get(&known[first].cell(row)).is_some_and(|usual| !usual.is_gap())
+        };
+        let has_gaps = (0..len).any(is_left_out);
         let share = |values: &[Values]| {
             let holds = |row: usize| match self.relation {
-                Relation::Follows => Some(*pairs.get(&values[first].cell(row))? == values[last].cell(row)),
+                Relation::Follows => {
+                    let (usual, own) = (*pairs.get(&values[first].cell(row))?, values[last].cell(row));
+                    (!has_gaps || !own.is_gap() || usual.is_gap()).then_some(usual == own)
+                }
                 relation => {
                     let value = relation.value(self.first.iter().map(|column| values[*column].number(row)));
                     relation.holds(values[last].number(row), value, rounding)
@@ -137,6 +146,15 @@ pub(super) fn rounding_of(numbers: &[f64], rows: &[usize]) -> f64 {
 pub(super) enum Cell<'a> {
     Number(f64),
     Text(&'a str),
+}
+
+impl Cell<'_> {
+    pub fn is_gap(&self) -> bool {
+        match self {
+            Self::Number(number) => number.is_nan(),
+            Self::Text(text) => is_missing(text),
+        }
+    }
 }
 
 impl PartialEq for Cell<'_> {

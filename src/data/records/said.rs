@@ -33,7 +33,7 @@ fn followed(column: &Column, derived: &Derived, columns: &[Column]) -> String {
         Kind::Number(style) => format!("number, {}", decimals(style)),
         Kind::Date(pattern) => format!("date {}", pattern.letters()),
     };
-    let gaps = derived.rest().is_some() && derived.is_computed();
+    let gaps = derived.learns_gaps();
     format!("{kind} -> {}{}", derived.said(columns), if gaps { ", gaps are learned" } else { "" })
 }
 

@@ -364,12 +364,20 @@ impl<'a> Columns<'a> {
         chance as f64 >= least && is_more(chance as f64, broken) && first.iter().enumerate().all(counts)
     }
 
-    /// Whether each value of a column goes with one value of another, in all rows but `spare`.
+    /// Whether each value of a column goes with one value of another, in all rows but `spare`; or in all of those in
+    /// which the other one is no gap.
     pub fn follow(&self, from: usize, to: usize, spare: usize) -> bool {
+        let is_full = |row: &usize| !self.values[to].cell(*row).is_gap();
+        let full: Vec<usize> = self.rows.iter().copied().filter(is_full).collect();
+        let has_gaps = (LEAST..self.rows.len()).contains(&full.len());
+        self.follow_in(&self.rows, from, to, spare) || has_gaps && self.follow_in(&full, from, to, spare)
+    }
+
+    fn follow_in(&self, rows: &[usize], from: usize, to: usize, spare: usize) -> bool {
         let mut pairs: HashMap<Cell, HashMap<Cell, usize>> = HashMap::new();
         let mut counts: HashMap<Cell, usize> = HashMap::new();
         let (mut seen, mut usual) = (0, 0);
-        for &row in &self.rows {
+        for &row in rows {
             let cell = self.values[to].cell(row);
             let beside = pairs.entry(self.values[from].cell(row)).or_default();
             let most = beside.values().copied().max().unwrap_or(0);
@@ -381,10 +389,10 @@ impl<'a> Columns<'a> {
             }
             *counts.entry(cell).or_default() += 1;
         }
-        let all = self.rows.len() as f64;
+        let all = rows.len() as f64;
         let equal: f64 = counts.values().map(|count| (*count as f64 / all).powi(2)).sum();
         let chance = (1.0 - equal) * (all - pairs.len() as f64);
-        pairs.len() > 1 && is_more(chance, seen - usual) && 2 * pairs.len() < self.rows.len()
+        pairs.len() > 1 && is_more(chance, seen - usual) && 2 * pairs.len() < rows.len()
     }
 }
 
