@@ -89,6 +89,8 @@ impl StateDict {
         if count == Some(0) {
             return Ok(vec![]);
         }
+        // No more values than numbers, so that memory grows with the file.
+        let count = count.filter(|count| *count <= numbers.len());
         let (Some(_), Some(count)) = (far.filter(|far| *far < numbers.len()), count) else {
             return Err(refused("reaches past its numbers"));
         };
