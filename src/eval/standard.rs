@@ -90,7 +90,7 @@ fn rows(reference: &Reference, samples: &Seen, real: Option<&Seen>, seed: u64) -
         rows.push(beside(row, real.map(|real| distance(real).mean)));
     }
     let row = Row::new("Inception Score", samples.score.mean, Better::Higher).deviation(samples.score.deviation);
-    let row = row.note(format!("± is the deviation over {} parts of the samples", samples.score.count));
+    let row = row.chance(1.0).note(format!("± is the deviation over {} parts of the samples", samples.score.count));
     rows.push(beside(row, real.map(|real| real.score.mean)));
     if reference.features.len() > NEIGHBOURS * FEATURES {
         let known = Points::new(&reference.features, FEATURES);

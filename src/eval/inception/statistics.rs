@@ -56,8 +56,8 @@ impl Reference {
         Ok(reference)
     }
 
-    /// From a file with the arrays `mu` `[2048]` and `sigma` `[2048, 2048]`, and perhaps those that [`Reference::write`]
-    /// adds.
+    /// From a file with the arrays `mu` `[2048]` and `sigma` `[2048, 2048]`, and perhaps those that
+    /// [`Reference::write`] adds.
     ///
     /// # Errors
     /// A file that is none, or has other features.
