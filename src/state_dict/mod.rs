@@ -202,7 +202,8 @@ fn safe(bytes: &[u8]) -> Result<Tensors, String> {
             return Err(format!("`{name}` is of {}, not of float32", view.dtype()));
         }
         let shape = view.shape().to_vec();
-        let strides = (0..shape.len()).map(|axis| shape[axis + 1..].iter().product()).collect();
+        let inner = |axis: usize| shape[axis + 1..].iter().fold(1usize, |len, extent| len.saturating_mul(*extent));
+        let strides = (0..shape.len()).map(inner).collect();
         let storage = pickle::Storage { key: name.into(), kind: Kind::Float, len: view.data().len() / 4 };
         tensors.insert(name.into(), (start, Tensor { storage, offset: 0, shape, strides }));
     }
