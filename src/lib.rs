@@ -71,5 +71,6 @@ pub mod run;
 pub mod runner;
 pub mod session;
 pub mod settings;
+pub mod state_dict;
 pub mod tensorboard;
 pub mod trained;

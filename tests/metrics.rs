@@ -3,8 +3,9 @@
 use std::f64::consts::LN_2;
 
 use saddle::metrics::{
-    Estimate, Pca, Points, autocorrelation, autocorrelation_error, choose, frechet_distance, kid, kl_to_uniform,
-    log_mean_exp, memorised_share, mmd_rbf, nearest_distances, prdc, tsne, tsne_divergence,
+    Estimate, InceptionScore, Moments, Pca, Points, Sums, autocorrelation, autocorrelation_error, choose,
+    frechet_distance, kid, kl_to_uniform, log_mean_exp, memorised_share, mmd_rbf, nearest_distances, prdc, tsne,
+    tsne_divergence,
 };
 use serde::Deserialize;
 
@@ -104,6 +105,68 @@ fn frechet_distance_of_shifted_and_stretched_points_is_known() {
         f.real.iter().enumerate().map(|(n, v)| means[n % WIDTH] + 3.0 * (v - means[n % WIDTH])).collect();
     let variance = |i: usize| real.rows().map(|row| (row[i] - means[i]).powi(2)).sum::<f64>() / (count - 1.0);
     assert_near(frechet_distance(real, Points::new(&stretched, WIDTH)), 4.0 * (0..WIDTH).map(variance).sum::<f64>());
+}
+
+#[test]
+fn moments_of_pieces_are_those_of_all_and_large_means_cost_no_precision() {
+    let f = fixture();
+    let shifted: Vec<f64> = f.real.iter().map(|v| v + 1e6).collect();
+    let all = Points::new(&shifted, WIDTH);
+    for piece in [1, 2, 7, 1000] {
+        let mut sums = Sums::new(WIDTH);
+        shifted.chunks(piece * WIDTH).for_each(|some| sums.add(Points::new(some, WIDTH)));
+        let (moments, once) = (sums.moments(), Moments::of(Points::new(&f.real, WIDTH)));
+        assert_eq!(sums.count(), all.count());
+        let means: Vec<f64> = moments.mean().iter().map(|v| v - 1e6).collect();
+        assert_all_near(&means, once.mean());
+        assert_all_near(moments.covariance(), once.covariance());
+        let given = Moments::new(moments.mean().to_vec(), moments.covariance().to_vec()).unwrap();
+        assert_eq!(given, moments);
+    }
+    assert!(Moments::new(vec![0.0; 3], vec![0.0; 8]).is_none());
+}
+
+/// With fewer points than coordinates both covariances are singular. The trace of the root of their product is then the
+/// sum of the singular values of the product of the centred points.
+#[test]
+fn frechet_distance_of_few_points_is_that_of_their_singular_values() {
+    const WIDE: usize = 150;
+    let (a, b) = (normals(40 * WIDE, 1), normals(60 * WIDE, 2));
+    let centred = |values: &[f64]| {
+        let count = values.len() / WIDE;
+        let points = nalgebra::DMatrix::from_column_slice(WIDE, count, values);
+        let mean = points.column_mean();
+        let about = nalgebra::DMatrix::from_fn(WIDE, count, |i, j| points[(i, j)] - mean[i]);
+        (mean, about / ((count - 1) as f64).sqrt())
+    };
+    let ((m1, x1), (m2, x2)) = (centred(&a), centred(&b));
+    let common: f64 = (x1.transpose() * &x2).singular_values().sum();
+    let want = (m1 - m2).norm_squared() + x1.norm_squared() + x2.norm_squared() - 2.0 * common;
+    let got = frechet_distance(Points::new(&a, WIDE), Points::new(&b, WIDE));
+    assert!((got - want).abs() < 1e-6 * want, "{got}, not {want}");
+}
+
+#[test]
+fn inception_scores_of_known_classes() {
+    let score = |rows: &[[f32; 4]], parts: usize| {
+        let mut score = InceptionScore::new(rows.len(), parts, 4);
+        rows.chunks(3).for_each(|some| score.add(some.as_flattened()));
+        score.estimate()
+    };
+    let sure = |class: usize| std::array::from_fn(|k| f32::from(u8::from(k == class)));
+    // All classes, each surely: their number. The same for all: 1.
+    let all: Vec<[f32; 4]> = (0..40).map(|n| sure(n % 4)).collect();
+    assert_eq!(score(&all, 10), Estimate { mean: 4.0, deviation: 0.0, count: 10 });
+    assert_eq!(score(&[[0.25; 4]; 20], 10).mean, 1.0);
+    // Two parts of one and of two classes: 1 and 2, of which the deviation is 1/2.
+    let halves: Vec<[f32; 4]> = (0..8).map(|n| sure(if n < 4 { 0 } else { n % 2 })).collect();
+    let got = score(&halves, 2);
+    assert_near(got.mean, 1.5);
+    assert_near(got.deviation, 0.5);
+    // exp of 0.5 (ln(0.5 / 0.75) + ln(0.5 / 0.25)) / 2 + 0.5 ln(1 / 0.75), by hand.
+    let mixed = score(&[[0.5, 0.5, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0]], 1).mean;
+    let want = ((0.5 * (0.5f64 / 0.75).ln() + 0.5 * (0.5f64 / 0.25).ln()) / 2.0 + 0.5 * (1.0f64 / 0.75).ln()).exp();
+    assert_near(mixed, want);
 }
 
 #[test]

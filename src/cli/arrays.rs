@@ -1,14 +1,6 @@
 //! Files of arrays: npy, npz and csv.
 
-use std::io::{Cursor, Write};
-
-use npyz::{AutoSerialize, WriterBuilder};
-use zip::{ZipWriter, write::SimpleFileOptions};
-
-use crate::{
-    error::{Error, Result},
-    graph::numel,
-};
+pub use crate::data::numpy::{npy, npz};
 
 /// A CSV table with one sample per row.
 pub fn csv(samples: &[f32], columns: usize) -> Vec<u8> {
@@ -29,19 +21,6 @@ pub fn table<R: AsRef<[String]>>(header: &[String], rows: impl Iterator<Item = R
     csv.into_inner().expect(SPACE)
 }
 
-/// The bytes of an npy array `[N, ..shape]`.
-pub fn npy<T: AutoSerialize>(samples: Vec<T>, shape: &[usize]) -> Result<Vec<u8>> {
-    let fail = |e: std::io::Error| Error::failure(format!("cannot make the npy file: {e}"));
-    let count = samples.len() / numel(shape);
-    let shape: Vec<u64> = [&[count], shape].concat().into_iter().map(|n| n as u64).collect();
-    let mut bytes = vec![];
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut bytes).begin_nd().map_err(fail)?;
-    writer.extend(samples).map_err(fail)?;
-    writer.finish().map_err(fail)?;
-    Ok(bytes)
-}
-
 /// The bytes of an npy array of texts, of NumPy's type `<U`.
 pub fn npy_of_texts(texts: &[String]) -> Vec<u8> {
     let width = texts.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
@@ -55,16 +34,4 @@ pub fn npy_of_texts(texts: &[String]) -> Vec<u8> {
         points.for_each(|point| bytes.extend(point.to_le_bytes()));
     }
     bytes
-}
-
-/// The bytes of an npz file with these members.
-pub fn npz(members: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
-    let mut zip = ZipWriter::new(Cursor::new(vec![]));
-    let fail = |e: &dyn std::fmt::Display| Error::failure(format!("cannot make the npz file: {e}"));
-    for (name, bytes) in members {
-        let options = SimpleFileOptions::default().large_file(bytes.len() > u32::MAX as usize);
-        zip.start_file(format!("{name}.npy"), options).map_err(|e| fail(&e))?;
-        zip.write_all(bytes).map_err(|e| fail(&e))?;
-    }
-    zip.finish().map(Cursor::into_inner).map_err(|e| fail(&e))
 }

@@ -1,6 +1,7 @@
 //! `saddle eval`.
 
 mod held_out;
+mod standard;
 mod symbols;
 
 use std::{
@@ -248,6 +249,9 @@ fn has_machine(trained: &Asked) -> bool {
 impl Evaluation<'_> {
     /// Gives all that fits the model and its data to `ready`, each report as soon as it is there.
     fn measure(&mut self, ready: &mut dyn FnMut(Report) -> Result<()>) -> Result<()> {
+        if let Some(report) = self.standard()? {
+            ready(report)?;
+        }
         if let Some(report) = self.samples()? {
             ready(report)?;
         }

@@ -29,6 +29,7 @@ mod mat;
 mod midi;
 mod music;
 mod npy;
+pub mod numpy;
 mod options;
 mod pack;
 mod packed;

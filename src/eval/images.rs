@@ -3,6 +3,7 @@
 use super::{
     Better, Report, Row, Setup, check_samples,
     classifier::{Answers, Classifier, FEATURES},
+    inception::ADDRESS,
     set_of,
 };
 use crate::{
@@ -123,7 +124,10 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     let mut notes = vec![
         format!("{} samples against as many {whose} images of `{beside}`", parts.count),
         format!("perfect: training images against others; real: training images against the {whose} ones"),
-        format!("features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's"),
+        format!(
+            "features are the {FEATURES} of a classifier trained here on `{set}`, not Inception's, so that no figure \
+             compares with papers; `--features FILE` measures with Inception, whose weights are at {ADDRESS}"
+        ),
     ];
     if parts.count < FEATURES {
         let count = parts.count;

@@ -82,6 +82,28 @@ fn images_are_measured_and_reports_written() {
     assert_ne!(older[0]["rows"], reports[0]["rows"]);
 }
 
+/// `tests/inception.rs` measures with a whole network.
+#[test]
+fn weights_of_another_network_are_refused_and_points_left_out() {
+    let place = place();
+    place.trained("--out a");
+    place.write("state.pth", include_bytes!("../fixtures/state_new.pth"));
+    place.write("text.pth", b"no weights");
+    for (line, part) in [
+        ("--features none.pth", "`none.pth` cannot be read"),
+        ("--features state.pth", "`state.pth` has no `Conv2d_1a_3x3."),
+        ("--features text.pth", "`text.pth` holds no weights that are read"),
+        ("--features state.pth --resize nearest", "pytorch-fid, tensorflow, clean-fid is right"),
+        ("--features state.pth --reference none.npz", "`none.npz` cannot be read"),
+        ("--reference none.npz", "--features"),
+    ] {
+        refused(&place, &format!("eval a --adapter cpu {line}"), 2, &[part]);
+    }
+    place.trained("--data ring --out ring");
+    let said = place.saddle("eval ring --features state.pth --count 5000 --adapter cpu");
+    assert!(said.code == Some(0) && said.err.contains("`ring` is left out"), "{}", said.err);
+}
+
 #[test]
 fn modes_are_counted_of_points_and_stacks() {
     let place = place();

@@ -120,7 +120,7 @@ impl Place {
     fn process(&self, line: &str) -> Process {
         let mut process = Process::new(SADDLE);
         process.args(line.split_whitespace()).current_dir(self.0.path()).env_remove("RUST_LOG");
-        process.env("SADDLE_CACHE", self.path("cache"));
+        process.env("SADDLE_CACHE", self.path("cache")).env_remove("SADDLE_FEATURES");
         process
     }
 

@@ -11,6 +11,7 @@ use saddle::{
     run::Run,
     session::Session,
     settings::{Layer, Settings},
+    state_dict::StateDict,
     trained::Trained,
 };
 use sha2::{Digest, Sha256};
@@ -34,6 +35,7 @@ pub fn feed(name: &str, bytes: &[u8]) -> bool {
         _ if signed => sampler(&path).is_ok(),
         "run.toml" => Run::open(folder.path(), &models::menu()).is_ok(),
         "step-000001.safetensors" => Checkpoint::load(&path).is_ok(),
+        "a.pth" | "old.pth" | "weights.safetensors" => weights(&path).is_ok(),
         "train-labels-idx1-ubyte" => {
             fs::write(folder.path().join("train-images-idx3-ubyte"), IMAGES).expect("a file can be written");
             open(folder.path())
@@ -69,6 +71,12 @@ fn sampler(path: &Path) -> Result<Session> {
     fs::rename(path, checkpoints.join("step-000001.safetensors")).expect("a file can be moved");
     fs::write(folder.join("run.toml"), "variant = \"gan\"\ndata = \"ring\"\n").expect("a file can be written");
     Trained::open(folder)?.session(&[models::SAMPLE], Some("cpu"))
+}
+
+/// Reads every tensor of a file of weights.
+fn weights(path: &Path) -> Result<()> {
+    let weights = StateDict::open(path)?;
+    weights.names().try_for_each(|name| weights.values(name, weights.shape(name).unwrap_or_default()).map(drop))
 }
 
 /// Opens a file as points, pictures or symbols and as windows of a series, in both parts and with and without a size.

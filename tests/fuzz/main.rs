@@ -20,7 +20,7 @@ use image::{GrayImage, ImageFormat, RgbImage};
 use rayon::prelude::*;
 use saddle::{
     check::Rng,
-    checkpoint,
+    checkpoint::{self, Tensor},
     cpu::Cpu,
     models,
     session::{self, Session},
@@ -67,6 +67,9 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         ("run.toml", settings.to_vec()),
         ("step-000001.safetensors", checkpoint.clone()),
         ("signed/step-000001.safetensors", checkpoint),
+        ("a.pth", include_bytes!("../fixtures/state_new.pth").to_vec()),
+        ("old.pth", include_bytes!("../fixtures/state_old.pth").to_vec()),
+        ("weights.safetensors", weights()),
         ("--set", b"variant=gan\nlr_g=2e-4\nhidden_d=16,8\nschedule=linear\n".to_vec()),
     ]
 }
@@ -100,6 +103,12 @@ fn picture(format: ImageFormat) -> Vec<u8> {
     }
     .unwrap();
     bytes.into_inner()
+}
+
+fn weights() -> Vec<u8> {
+    let tensor = |shape: &[usize]| Tensor { shape: shape.to_vec(), data: vec![0.5; shape.iter().product()] };
+    let tensors = [("conv.weight", tensor(&[2, 3])), ("conv.bias", tensor(&[2]))];
+    safetensors::serialize(tensors.iter().map(|(name, tensor)| (*name, tensor)), None).unwrap()
 }
 
 fn checkpoint() -> Vec<u8> {

@@ -12,10 +12,11 @@ use clap::{Args, Parser, Subcommand};
 
 use super::hints;
 use crate::error::{Error, Result};
+use crate::eval::inception::{ADDRESS, Resize};
 use crate::settings::{Layer, RUN_FILE};
 use crate::trained::Which;
 use offered::{Offered, presets, variants};
-use values::{at_least_zero, from_0_to_1, help, minutes, numbers, share};
+use values::{at_least_zero, from_0_to_1, help, minutes, numbers, resize, share};
 
 pub use codes::{ClassifyArgs, DecodeArgs, EncodeArgs, ScoreArgs};
 pub use export::ExportArgs;
@@ -416,9 +417,13 @@ impl SampleArgs {
     }
 }
 
-const EVAL_EXAMPLES: &str = "\
+fn eval_examples() -> String {
+    format!(
+        "\
 Prints the scores of the model, of a perfect sampler and of real data, and writes them to the folder RUN/eval.
-Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU.
+Image scores use the features of a classifier, which is trained once for each data set, in minutes on a CPU; so they do
+not compare with those of papers, which use Inception's: --features takes its weights, a file that is to be had at
+{ADDRESS}
 The word beside a score compares it with a perfect sampler's, or real data's where that is not known:
 as good (better, or within two standard deviations, or 5 %), near (worse by half at most), far; or unsure, where chance
 moves the score by more than half, and it is not farther than that.
@@ -427,11 +432,14 @@ Examples:
   saddle eval runs/dcgan-digits-001
   saddle eval runs/vae-binarized_mnist-001 --importance 5000
   saddle eval runs/dcgan-digits-001 --count 1000 --effort 0.1 --json
-  saddle eval runs/ring-* --count 5000";
+  saddle eval runs/ring-* --count 5000
+  saddle eval runs/dcgan-digits-001 --features pt_inception-2015-12-05-6726825d.pth"
+    )
+}
 
 /// `saddle eval`.
 #[derive(Debug, Args)]
-#[command(after_help = EVAL_EXAMPLES)]
+#[command(after_help = eval_examples())]
 pub struct EvalArgs {
     /// Folders of runs, which are measured one after the other
     #[arg(value_name = "RUN")]
@@ -460,6 +468,17 @@ pub struct EvalArgs {
     /// File of rows to measure in place of samples, of the same columns as the data, such as those of another program
     #[arg(long, value_name = "FILE")]
     pub only_data: Option<PathBuf>,
+    /// File of Inception's weights: also measure FID, KID, Inception Score, precision and recall as papers do, of up to
+    /// 50,000 samples
+    #[arg(long, value_name = "FILE", env = "SADDLE_FEATURES", hide_env_values = true)]
+    pub features: Option<PathBuf>,
+    /// Statistics of Inception's features to compare with, an npz file with mu and sigma [default: the training images]
+    #[arg(long, value_name = "FILE", requires = "features")]
+    pub reference: Option<PathBuf>,
+    /// How images are resized for Inception, as in pytorch-fid, tensorflow or clean-fid: figures of one way do not
+    /// compare with another's
+    #[arg(long, value_name = "TOOL", default_value = "pytorch-fid", value_parser = resize)]
+    pub resize: Resize,
     /// Share of the full training of the scoring networks, for a quick look
     #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub effort: f64,

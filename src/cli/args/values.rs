@@ -2,7 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 
-use crate::settings::Settings;
+use crate::{eval::inception::Resize, settings::Settings};
 
 /// A number from 0 to 1.
 pub(super) fn from_0_to_1(text: &str) -> Result<f64, String> {
@@ -37,4 +37,10 @@ pub(super) fn numbers(least: u64, most: u64) -> RangedU64ValueParser<usize> {
 pub(super) fn minutes(text: &str) -> Result<f64, String> {
     let minutes = text.parse().ok().filter(|minutes| *minutes > 0.0 && *minutes <= 366.0 * 24.0 * 60.0);
     minutes.ok_or_else(|| "a number of minutes above 0 is right".into())
+}
+
+/// The tool whose resize it is.
+pub(super) fn resize(text: &str) -> Result<Resize, String> {
+    let named = Resize::ALL.into_iter().find(|resize| resize.name() == text);
+    named.ok_or_else(|| format!("{} is right", Resize::ALL.map(Resize::name).join(", ")))
 }
