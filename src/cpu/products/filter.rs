@@ -4,17 +4,15 @@
 use super::gemm::{Columns, View, gemm};
 use super::pixels::{Pixels, by_position};
 use super::scratch::{Buffer, LINE, PerThread};
-use super::tiles::Tiles;
+use super::tiles::{CHANNELS, Tiles};
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Maximum number of channels of a task.
-const CHANNELS: usize = 64;
 /// Smallest task of the filter gradient, in multiply-adds: each further task costs a partial sum.
 const FILTER_TASK: usize = 1 << 27;
 /// Maximum number of tasks of the filter gradient.
-const FILTER_TASKS: usize = 16;
+const FILTER_TASKS: usize = 8;
 
 /// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.
 struct FilterTasks<'a> {

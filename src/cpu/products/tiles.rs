@@ -29,9 +29,9 @@ const AXIS: usize = 3;
 const POINTS: usize = AXIS * AXIS;
 /// Minimum number of tiles in one task, if there are enough images.
 const ROWS: usize = 96;
-/// Tiles in one product, about: the values of all points then fit a second-level cache.
-const TILES: usize = 64;
-/// Maximum number of channels of x whose values are laid out together.
+/// Maximum number of tiles in one product, about: what they are at all points then fits a second-level cache.
+const TILES: usize = 48;
+/// Maximum number of channels of x in one product.
 pub(super) const CHANNELS: usize = 64;
 /// Filters that are turned together.
 const FILTERS: usize = 32;
@@ -90,7 +90,7 @@ struct Places {
 
 impl Places {
     /// Calls `each(n, first)` for each part of each tile in these `lines` of tiles, which are counted through all
-    /// images. Its runs at the points start at n \[tile, part, run\], and that of value (0, 0) in the images at `first`.
+    /// images. Its run at a point starts at n \[tile, part, run\], and that of value (0, 0) in the images at `first`.
     #[inline(always)]
     fn each(&self, lines: Range<usize>, mut each: impl FnMut(usize, usize)) {
         let Places { tiles: [rows, cols], parts, run, .. } = *self;
@@ -197,7 +197,7 @@ impl<'a> Tiles<'a> {
     }
 
     /// Channels of a block of x; the last block may have fewer.
-    pub fn channels(&self) -> usize {
+    fn channels(&self) -> usize {
         let c = self.conv.c;
         c.div_ceil(c.div_ceil(CHANNELS)).next_multiple_of(LINE)
     }
@@ -214,14 +214,14 @@ impl<'a> Tiles<'a> {
     }
 
     /// Lines of tiles in one product, of all lines of some images.
-    fn lines(&self, images: usize) -> usize {
+    fn lines_at_a_time(&self, images: usize) -> usize {
         let all = images * self.rows;
         all.div_ceil((all * self.cols).div_ceil(TILES))
     }
 
-    /// Lines of tiles, from first to last, of each product.
-    fn parts(self, images: usize) -> impl Iterator<Item = Range<usize>> {
-        let (all, lines) = (images * self.rows, self.lines(images));
+    /// The lines of tiles of each product.
+    fn pieces(self, images: usize) -> impl Iterator<Item = Range<usize>> {
+        let (all, lines) = (images * self.rows, self.lines_at_a_time(images));
         (0..all).step_by(lines).map(move |first| first..all.min(first + lines))
     }
 
@@ -266,7 +266,8 @@ impl<'a> Tiles<'a> {
         Pixels::new(y, images, self.conv.output_len(), [0, k], [p, q], [(0, rows), (0, width)], to)
     }
 
-    /// For each block of channels, to\[point, K, (phase, channel)\], or its matrices' transposes: the points of the filters.
+    /// The points of the filters: for each block of channels, to\[point, K, (phase, channel)\], or with the transposes
+    /// of these matrices.
     fn turn_filters(&self, w: &[f32], transposed: bool, to: &mut [f32], threads: &PerThread) {
         let (Geometry { k, r, s, .. }, window) = (*self.conv, self.conv.r * self.conv.s);
         let blocks: Vec<_> = self.blocks().collect();
@@ -302,7 +303,7 @@ impl<'a> Tiles<'a> {
         Scratch { shared, threads }: &mut Scratch,
         epilogue: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        let (conv, group, [rows, cols], [height, width]) = (self.conv, self.group(), self.padded(), self.covered());
+        let (conv, group, [rows, cols], [_, width]) = (self.conv, self.group(), self.padded(), self.covered());
         let Geometry { c, k, p, q, .. } = *conv;
         let filters = shared.take(POINTS * self.depth(c) * k);
         self.turn_filters(w, true, filters, threads);
@@ -310,42 +311,31 @@ impl<'a> Tiles<'a> {
         y.par_chunks_mut(group * conv.output_len()).enumerate().for_each(|(i, y)| {
             let (x, images) = (&x[i * group * conv.image_len()..], y.len() / conv.output_len());
             threads.with(|buffer| {
-                let (plane, tiles) = (images * rows * cols, self.lines(images) * self.cols);
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
                 let lens = [plane * c, POINTS * tiles * self.depth(self.channels()), POINTS * tiles * k, 4 * tiles * k];
                 let [pixels, given, made, outputs] = buffer.split(lens);
                 for channels in self.blocks() {
                     self.pixels(x, images, channels, &mut pixels[plane * channels[0]..]);
                 }
-                for part in self.parts(images) {
-                    let tiles = part.len() * self.cols;
+                for piece in self.pieces(images) {
+                    let tiles = piece.len() * self.cols;
                     let made = &mut made[..POINTS * tiles * k];
                     for [first, c] in self.blocks() {
                         let (pixels, filters) =
                             (&pixels[plane * first..][..plane * c], &filters[POINTS * self.depth(first) * k..]);
                         let (depth, given) = (self.depth(c), &mut given[..POINTS * tiles * self.depth(c)]);
-                        Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), part.clone(), pixels, given));
+                        Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), piece.clone(), pixels, given));
                         let points =
                             given.chunks(tiles * depth).zip(filters.chunks(depth * k)).zip(made.chunks_mut(tiles * k));
                         for ((given, filters), made) in points {
                             gemm(tiles, k, depth, View::rows(given, depth), View::rows(filters, k), made, k, first > 0);
                         }
                     }
-                    Arch::new().dispatch(FromPoints(Outputs, self.of_y(), 0..part.len(), made, outputs));
-                    // The part's lines of each image.
-                    let mut line = part.start;
-                    while line < part.end {
-                        let (image, first) = (line / self.rows, 2 * (line % self.rows));
-                        let next = part.end.min((image + 1) * self.rows);
-                        let (count, outputs) =
-                            ((2 * (next - line)).min(p - first), &outputs[2 * (line - part.start) * width * k..]);
-                        to_channels(
-                            outputs,
-                            k,
-                            [count, q, width],
-                            &mut y[image * conv.output_len() + first * q..],
-                            p * q,
-                        );
-                        line = next;
+                    Arch::new().dispatch(FromPoints(Outputs, self.of_y(), 0..piece.len(), made, outputs));
+                    for (line, outputs) in piece.zip(outputs.chunks(2 * width * k)) {
+                        let (image, row) = (line / self.rows, 2 * (line % self.rows));
+                        let y = &mut y[image * conv.output_len() + row * q..];
+                        to_channels(outputs, k, [2.min(p - row), q, width], y, p * q);
                     }
                 }
             });
@@ -370,16 +360,16 @@ impl<'a> Tiles<'a> {
         x.par_chunks_mut(group * conv.image_len()).enumerate().for_each(|(i, x)| {
             let (y, images) = (&y[i * group * conv.output_len()..], x.len() / conv.image_len());
             threads.with(|buffer| {
-                let (plane, tiles) = (images * rows * cols, self.lines(images) * self.cols);
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
                 let made_len = POINTS * tiles * self.depth(self.channels());
                 let lens = [images * height * width * k, POINTS * tiles * k, made_len, plane * c];
                 let [pixels, given, made, inputs] = buffer.split(lens);
                 let y = self.outputs(y, images, pixels);
                 inputs.fill(0.0);
-                for part in self.parts(images) {
-                    let tiles = part.len() * self.cols;
+                for piece in self.pieces(images) {
+                    let tiles = piece.len() * self.cols;
                     let given = &mut given[..POINTS * tiles * k];
-                    Arch::new().dispatch(ToPoints(Outputs, self.of_y(), part.clone(), y.data, given));
+                    Arch::new().dispatch(ToPoints(Outputs, self.of_y(), piece.clone(), y.data, given));
                     for [first, c] in self.blocks() {
                         let (inputs, filters) =
                             (&mut inputs[plane * first..][..plane * c], &filters[POINTS * self.depth(first) * k..]);
@@ -389,7 +379,7 @@ impl<'a> Tiles<'a> {
                         for ((given, filters), made) in points {
                             gemm(tiles, depth, k, View::rows(given, k), View::rows(filters, depth), made, depth, false);
                         }
-                        Arch::new().dispatch(FromPoints(Inputs, self.of_x(c), part.clone(), made, inputs));
+                        Arch::new().dispatch(FromPoints(Inputs, self.of_x(c), piece.clone(), made, inputs));
                     }
                 }
                 for [first, c] in self.blocks() {
@@ -428,17 +418,17 @@ impl<'a> Tiles<'a> {
         for first in images.clone().step_by(group) {
             let count = group.min(images.end - first);
             let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
-            let tiles = self.lines(count) * self.cols;
+            let tiles = self.lines_at_a_time(count) * self.cols;
             let pixels = [count * rows * cols * c, count * height * width * k];
             let lens = [pixels[0], pixels[1], POINTS * tiles * depth, POINTS * tiles * k];
             let [x_pixels, y_pixels, seen, given] = buffer.split(lens);
             let x = self.pixels(x, count, [channels.start, c], x_pixels);
             let y = self.outputs(y, count, y_pixels);
-            for part in self.parts(count) {
-                let (tiles, accumulate) = (part.len() * self.cols, first + part.start > images.start);
+            for piece in self.pieces(count) {
+                let (tiles, accumulate) = (piece.len() * self.cols, first + piece.start > images.start);
                 let (seen, given) = (&mut seen[..POINTS * tiles * depth], &mut given[..POINTS * tiles * k]);
-                Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), part.clone(), x.data, seen));
-                Arch::new().dispatch(ToPoints(Outputs, self.of_y(), part, y.data, given));
+                Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), piece.clone(), x.data, seen));
+                Arch::new().dispatch(ToPoints(Outputs, self.of_y(), piece, y.data, given));
                 let points = seen.chunks(tiles * depth).zip(given.chunks(tiles * k)).zip(sum.chunks_mut(depth * k));
                 for ((seen, given), sum) in points {
                     let seen = View::rows(seen, depth).transposed();
