@@ -37,8 +37,8 @@ use reduce::with_registers;
 /// Elements of one task of a pointwise kernel.
 const TASK: usize = 1 << 14;
 
-/// How many times as large as a convolution's filters its working memory may be: packed, and turned into those of
-/// tiles.
+/// How many times as large as a convolution's filters its working memory may be: turned into those of tiles, or sums of
+/// their gradient over parts of the batch.
 const FILTERS: usize = 4;
 
 /// States, data and programs in main memory.

@@ -90,7 +90,8 @@ pub fn conv2d(
         threads.with(|buffer| {
             let taps_len = window.taps_len(images, window.rows_at_a_time(images));
             let [pixels, outputs, taps] = buffer.split([images * conv.h * width.1 * c, y.len(), taps_len]);
-            let pixels = Pixels::new(x, images, conv.image_len(), [0, c], [conv.h, conv.w], width, pixels);
+            let pixels =
+                Pixels::new(x, images, conv.image_len(), [0, c], [conv.h, conv.w], [(0, conv.h), width], pixels);
             if images == 1 && window.is_shallow() {
                 return window.convolve_to_channels(&pixels, k, filters, y, taps);
             }
@@ -160,7 +161,8 @@ pub fn conv2d_input(
             let taps_len = |window: &Window| window.taps_len(images, window.rows_at_a_time(images));
             let taps_len = phases.iter().map(|phase| taps_len(&phase.window)).max().unwrap_or(0);
             let [pixels, outputs, taps] = buffer.split([pixels_len, x.len(), taps_len]);
-            let pixels = Pixels::new(y, images, conv.output_len(), [0, conv.k], [conv.p, conv.q], width, pixels);
+            let pixels =
+                Pixels::new(y, images, conv.output_len(), [0, conv.k], [conv.p, conv.q], [(0, conv.p), width], pixels);
             for Phase { window, first, filters: start } in &phases {
                 if images == 1 && window.is_shallow() && conv.stride == [1, 1] {
                     window.convolve_to_channels(&pixels, c, filters, x, taps);

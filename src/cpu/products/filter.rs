@@ -4,17 +4,15 @@
 use super::gemm::{Columns, View, gemm};
 use super::pixels::{Pixels, by_position};
 use super::scratch::{Buffer, LINE, PerThread};
-use super::tiles::Tiles;
+use super::tiles::{CHANNELS, Tiles};
 use crate::kernels::Geometry;
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Maximum number of channels of a task.
-const CHANNELS: usize = 64;
 /// Smallest task of the filter gradient, in multiply-adds: each further task costs a partial sum.
 const FILTER_TASK: usize = 1 << 27;
 /// Maximum number of tasks of the filter gradient.
-const FILTER_TASKS: usize = 16;
+const FILTER_TASKS: usize = 8;
 
 /// How the filter gradient is cut into tasks: blocks of channels times parts of the batch.
 struct FilterTasks<'a> {
@@ -55,19 +53,15 @@ impl<'a> FilterTasks<'a> {
         part * self.images..self.conv.b.min((part + 1) * self.images)
     }
 
-    /// Floats of a task's sum: one row \[K\] for each channel of the block and each tap, or each point and phase if
-    /// there are tiles.
-    fn sum_len(&self) -> usize {
-        let rows = self.tiles.map_or(self.conv.r * self.conv.s, |tiles| tiles.rows());
-        rows * self.channels * self.conv.k
+    /// Rows \[K\] of a task's sum for each channel of the block: one for each tap, or for each point and phase if there
+    /// are tiles.
+    fn rows(&self) -> usize {
+        self.tiles.map_or(self.conv.r * self.conv.s, |tiles| tiles.rows())
     }
 
-    /// The rows of a task's sum whose total is the gradient of tap `tap` for channel `c` of a block.
-    fn rows(&self, block: usize, c: usize, tap: usize) -> impl Iterator<Item = usize> + use<> {
-        let channels = self.block(block).len();
-        let whole = self.tiles.is_none().then_some(tap);
-        let points = self.tiles.map(|tiles| tiles.rows_of(tap));
-        whole.into_iter().chain(points.into_iter().flatten()).map(move |row| row * channels + c)
+    /// Floats of a task's sum.
+    fn sum_len(&self) -> usize {
+        self.rows() * self.channels * self.conv.k
     }
 }
 
@@ -100,19 +94,21 @@ pub(super) fn filter_gradient(
     let (sums, window) = (&*sums, conv.r * conv.s);
     Columns::for_each_block(w, conv.filter_len(), window, |first, mut w| {
         let (block, c) = (first / window / tasks.channels, first / window % tasks.channels);
-        let sums = &sums[block * parts * sum_len..][..parts * sum_len];
+        let (sums, channels) = (&sums[block * parts * sum_len..][..parts * sum_len], tasks.block(block).len());
         threads.with(|buffer| {
-            let totals = buffer.take(window * k);
-            for (tap, total) in totals.chunks_mut(k).enumerate() {
-                total.fill(0.0);
-                for (sum, row) in
-                    sums.chunks(sum_len).flat_map(|sum| tasks.rows(block, c, tap).map(move |row| (sum, row)))
-                {
-                    total.iter_mut().zip(&sum[row * k..]).for_each(|(total, sum)| *total += sum);
+            let [totals, taps] = buffer.split([tasks.rows() * k, window * k]);
+            totals.fill(0.0);
+            for sum in sums.chunks(sum_len) {
+                for (total, sum) in totals.chunks_mut(k).zip(sum[c * k..].chunks(channels * k)) {
+                    total.iter_mut().zip(sum).for_each(|(total, sum)| *total += sum);
                 }
             }
+            let taps = match tasks.tiles {
+                Some(tiles) => tiles.taps(totals, taps),
+                None => totals,
+            };
             for (filter, w) in w.rows_mut().enumerate() {
-                w.iter_mut().zip(totals[filter..].iter().step_by(k)).for_each(|(w, total)| *w = *total);
+                w.iter_mut().zip(taps[filter..].iter().step_by(k)).for_each(|(w, tap)| *w = *tap);
             }
         });
         w.rows_mut().enumerate().for_each(|(filter, w)| epilogue(filter * conv.filter_len() + first, w));
@@ -139,7 +135,15 @@ fn filter_sum(
         let positions = rows_at_a_time * images * conv.q;
         let lens = [images * conv.h * width.1 * c, positions * k, window.taps_len(images, rows_at_a_time)];
         let [pixels, outputs, taps] = buffer.split(lens);
-        let pixels = Pixels::new(x, images, conv.image_len(), [channels.start, c], [conv.h, conv.w], width, pixels);
+        let pixels = Pixels::new(
+            x,
+            images,
+            conv.image_len(),
+            [channels.start, c],
+            [conv.h, conv.w],
+            [(0, conv.h), width],
+            pixels,
+        );
         for p in (0..conv.p).step_by(rows_at_a_time) {
             let rows = rows_at_a_time.min(conv.p - p);
             by_position(y, images, k, [conv.p, conv.q], p, rows, outputs);

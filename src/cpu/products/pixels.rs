@@ -1,6 +1,7 @@
 //! Convolutions as matrix products, with channels last.
 
 use super::gemm::{View, gemm};
+use super::scratch::LINE;
 use super::transpose::transpose;
 
 /// Target number of floats of laid-out taps for one product: half of a common second-level cache.
@@ -152,22 +153,35 @@ impl<'a> Pixels<'a> {
         image_len: usize,
         [c0, c]: [usize; 2],
         [h, w]: [usize; 2],
-        (left, width): (usize, usize),
+        [(top, rows), (left, width)]: [(usize, usize); 2],
         data: &'a mut [f32],
     ) -> Self {
-        for (i, image) in data.chunks_mut(h * width * c).take(images).enumerate() {
+        for (i, image) in data.chunks_mut(rows * width * c).take(images).enumerate() {
             let x = &x[i * image_len + c0 * h * w..];
-            if width == w {
-                transpose(c, h * w, x, h * w, image, c);
-            } else {
-                for (row, pixels) in image.chunks_mut(width * c).enumerate() {
-                    pixels[..left * c].fill(0.0);
-                    pixels[(left + w) * c..].fill(0.0);
-                    transpose(c, w, &x[row * w..], h * w, &mut pixels[left * c..], c);
-                }
+            image[..top * width * c].fill(0.0);
+            image[(top + h) * width * c..].fill(0.0);
+            let image = &mut image[top * width * c..][..h * width * c];
+            for pixels in image.chunks_mut(width * c).filter(|_| width > w) {
+                pixels[..left * c].fill(0.0);
+                pixels[(left + w) * c..].fill(0.0);
+            }
+            // Some channels of all rows, then the next ones: each is read from one end to the other.
+            let (lines, len) = if width == w { (1, h * w) } else { (h, w) };
+            for (first, line) in (0..c).step_by(LINE).flat_map(|first| (0..lines).map(move |line| (first, line))) {
+                let to = &mut image[(line * width + left) * c + first..];
+                transpose(LINE.min(c - first), len, &x[first * h * w + line * len..], h * w, to, c);
             }
         }
-        Pixels { data, images, h, width, left }
+        Pixels { data, images, h: rows, width, left }
+    }
+}
+
+/// The transpose of [`Pixels::new`] for one image: writes rows of `w` pixels, which are `width` pixels apart, to
+/// x\[C,..,w\], whose channels are `plane` apart.
+pub(super) fn to_channels(pixels: &[f32], c: usize, [rows, w, width]: [usize; 3], x: &mut [f32], plane: usize) {
+    for (first, row) in (0..c).step_by(LINE).flat_map(|first| (0..rows).map(move |row| (first, row))) {
+        let from = &pixels[row * width * c + first..];
+        transpose(w, LINE.min(c - first), from, c, &mut x[first * plane + row * w..], plane);
     }
 }
 

@@ -14,25 +14,154 @@
 //! points, one matrix product over all channels and phases gives the terms of the outputs. The gradients use the
 //! transposes of these steps.
 
-use super::convolution::pack_filters;
 use super::gemm::{View, gemm};
-use super::pixels::Pixels;
-use super::scratch::{Buffer, LINE, Scratch};
-use super::transpose::spread;
+use super::pixels::{Pixels, to_channels};
+use super::scratch::{Buffer, LINE, PerThread, Scratch};
+use super::transpose::transpose;
 use crate::kernels::Geometry;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
+use std::array::from_fn;
 use std::ops::Range;
 
-/// Points along both axes.
-const POINTS: usize = 9;
-/// Minimum number of tiles in one product, if there are enough images.
+/// Points along an axis, and along both.
+const AXIS: usize = 3;
+const POINTS: usize = AXIS * AXIS;
+/// Minimum number of tiles in one task, if there are enough images.
 const ROWS: usize = 96;
+/// Maximum number of tiles in one product, about: what they are at all points then fits a second-level cache.
+const TILES: usize = 48;
+/// Maximum number of channels of x in one product.
+pub(super) const CHANNELS: usize = 64;
+/// Filters that are turned together.
+const FILTERS: usize = 32;
 
-/// For each of the three points along an axis, the terms to add: (index of a tile's value, factor).
-type Axis = [&'static [(usize, f32)]; 3];
-const DIFFERENCES: Axis = [&[(0, 1.0), (1, -1.0)], &[(1, 1.0)], &[(2, 1.0), (1, -1.0)]];
-const SUMS: Axis = [&[(0, 1.0)], &[(0, 1.0), (1, 1.0)], &[(1, 1.0)]];
+/// The values of a tile along an axis, and the three points that they make.
+trait Values<const N: usize> {
+    /// The points of the values.
+    fn points<S: Simd>(simd: S, values: [S::f32s; N]) -> [S::f32s; AXIS];
+    /// The transpose of `points`.
+    fn values<S: Simd>(simd: S, points: [S::f32s; AXIS]) -> [S::f32s; N];
+}
+
+/// Three inputs, of which neighbouring tiles share one; their points are differences.
+struct Inputs;
+/// Two outputs, or the two taps of a filter; their points are sums.
+struct Outputs;
+
+impl Values<3> for Inputs {
+    #[inline(always)]
+    fn points<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; AXIS] {
+        [simd.sub_f32s(a, b), b, simd.sub_f32s(c, b)]
+    }
+
+    #[inline(always)]
+    fn values<S: Simd>(simd: S, [a, b, c]: [S::f32s; AXIS]) -> [S::f32s; 3] {
+        [a, simd.sub_f32s(simd.sub_f32s(b, a), c), c]
+    }
+}
+
+impl Values<2> for Outputs {
+    #[inline(always)]
+    fn points<S: Simd>(simd: S, [a, b]: [S::f32s; 2]) -> [S::f32s; AXIS] {
+        [a, simd.add_f32s(a, b), b]
+    }
+
+    #[inline(always)]
+    fn values<S: Simd>(simd: S, [a, b, c]: [S::f32s; AXIS]) -> [S::f32s; 2] {
+        [simd.add_f32s(a, b), simd.add_f32s(b, c)]
+    }
+}
+
+/// Where images hold the values of their tiles: value (i, j) of tile (row, col) has one run of floats for each part, at
+/// run `2 col + j` of row `(2 row + i) * parts + part`.
+#[derive(Clone, Copy)]
+struct Places {
+    /// Tiles of an image, down and across.
+    tiles: [usize; 2],
+    /// Rows of an image.
+    rows: usize,
+    /// Floats of a row.
+    width: usize,
+    parts: usize,
+    /// Floats of a run.
+    run: usize,
+}
+
+impl Places {
+    /// Calls `each(n, first)` for each part of each tile in these `lines` of tiles, which are counted through all
+    /// images. Its run at a point starts at n \[tile, part, run\], and that of value (0, 0) in the images at `first`.
+    #[inline(always)]
+    fn each(&self, lines: Range<usize>, mut each: impl FnMut(usize, usize)) {
+        let Places { tiles: [rows, cols], parts, run, .. } = *self;
+        let mut n = 0;
+        for line in lines {
+            let top = line / rows * self.rows + line % rows * 2 * parts;
+            for (col, part) in (0..cols).flat_map(|col| (0..parts).map(move |part| (col, part))) {
+                each(n, (top + part) * self.width + 2 * col * run);
+                n += run;
+            }
+        }
+    }
+}
+
+/// Sets points\[point, tile, part, run\] to the points of the values in images, for some lines of tiles.
+struct ToPoints<'a, const N: usize, V: Values<N>>(V, Places, Range<usize>, &'a [f32], &'a mut [f32]);
+/// The transpose of [`ToPoints`]. Inputs, which tiles share, are added to those of other tiles; outputs are set.
+struct FromPoints<'a, const N: usize, V: Values<N>>(V, Places, Range<usize>, &'a [f32], &'a mut [f32]);
+
+impl<const N: usize, V: Values<N>> WithSimd for ToPoints<'_, N, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let ToPoints(_, places, lines, images, points) = self;
+        let (images, points) = (S::as_simd_f32s(images).0, S::as_mut_simd_f32s(points).0);
+        let [run, across, down] =
+            [places.run, places.run, places.parts * places.width].map(|floats| floats / S::F32_LANES);
+        let mut planes = points.chunks_exact_mut(points.len() / POINTS);
+        let mut planes: [_; POINTS] = from_fn(|_| planes.next().expect("a plane for each point"));
+        places.each(lines, |n, first| {
+            let (n, first) = (n / S::F32_LANES, first / S::F32_LANES);
+            let from: [[&[_]; N]; N] = from_fn(|i| from_fn(|j| &images[first + i * down + j * across..][..run]));
+            let mut to = planes.each_mut().map(|plane| &mut plane[n..][..run]);
+            for v in 0..run {
+                let rows: [_; N] = from_fn(|i| V::points(simd, from_fn(|j| from[i][j][v])));
+                for j in 0..AXIS {
+                    let column = V::points(simd, from_fn(|i| rows[i][j]));
+                    (0..AXIS).for_each(|i| to[i * AXIS + j][v] = column[i]);
+                }
+            }
+        });
+    }
+}
+
+impl<const N: usize, V: Values<N>> WithSimd for FromPoints<'_, N, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let FromPoints(_, places, lines, points, images) = self;
+        let (points, images) = (S::as_simd_f32s(points).0, S::as_mut_simd_f32s(images).0);
+        let [run, across, down] =
+            [places.run, places.run, places.parts * places.width].map(|floats| floats / S::F32_LANES);
+        let plane = points.len() / POINTS;
+        places.each(lines, |n, first| {
+            let (n, first) = (n / S::F32_LANES, first / S::F32_LANES);
+            let from: [&[_]; POINTS] = from_fn(|point| &points[point * plane + n..][..run]);
+            for v in 0..run {
+                let rows: [_; AXIS] = from_fn(|i| V::values(simd, from_fn(|j| from[i * AXIS + j][v])));
+                for j in 0..N {
+                    let column = V::values(simd, from_fn(|i| rows[i][j]));
+                    for i in 0..N {
+                        let to = &mut images[first + i * down + j * across + v];
+                        *to = if N > 2 { simd.add_f32s(*to, column[i]) } else { column[i] };
+                    }
+                }
+            }
+        });
+    }
+}
 
 /// A convolution cut into tiles of 2 x 2 outputs.
 #[derive(Clone, Copy)]
@@ -40,111 +169,6 @@ pub(super) struct Tiles<'a> {
     conv: &'a Geometry,
     rows: usize,
     cols: usize,
-}
-
-/// Layout of the tiles' values in an image, as rows of runs. Value (i, j) of tile (row, col) has one run for each part:
-/// run `2 col + j` of row `(2 row + i) * parts + part - above`.
-#[derive(Clone, Copy)]
-struct Places {
-    images: usize,
-    /// Number of tiles of an image, down and across.
-    tiles: [usize; 2],
-    /// Rows of an image; beyond them there are zeros.
-    rows: usize,
-    /// Floats of a row.
-    width: usize,
-    parts: usize,
-    /// Floats of a run.
-    run: usize,
-    /// Number of rows by which the first tiles start above the image.
-    above: usize,
-}
-
-/// The terms of a point along each of the two axes: (index of a tile's value, factor).
-type Point = [&'static [(usize, f32)]; 2];
-
-fn at(axis: Axis, point: usize) -> Point {
-    [axis[point / 3], axis[point % 3]]
-}
-
-impl Places {
-    /// Calls `each(n, terms)` for each run of the tiles' values at a point, \[tile, part, run\]: n is the offset of
-    /// that run, and `terms` are the (offset, factor) of the runs of the image that add up to it.
-    #[inline(always)]
-    fn each(&self, [by_row, by_col]: Point, mut each: impl FnMut(usize, [Option<(usize, f32)>; 4])) {
-        let Places { images, tiles: [rows, cols], parts, run, above, .. } = *self;
-        let mut n = 0;
-        for (image, row) in (0..images).flat_map(|image| (0..rows).map(move |row| (image, row))) {
-            for (col, part) in (0..cols).flat_map(|col| (0..parts).map(move |part| (col, part))) {
-                let mut terms = [None; 4];
-                for (a, &(i, f)) in by_row.iter().enumerate() {
-                    let h = ((2 * row + i) * parts + part).checked_sub(above).filter(|&h| h < self.rows);
-                    let Some(h) = h else { continue };
-                    for (b, &(j, g)) in by_col.iter().enumerate() {
-                        terms[2 * a + b] = Some(((image * self.rows + h) * self.width + (2 * col + j) * run, f * g));
-                    }
-                }
-                each(n, terms);
-                n += run;
-            }
-        }
-    }
-}
-
-/// to\[tile, part, run\] = the tiles' values at a point, summed from the image `from`.
-struct Gather<'a>(Places, Point, &'a [f32], &'a mut [f32]);
-/// The transpose of [`Gather`]: adds from\[tile, part, run\], with the factors, to the image `to`.
-struct Scatter<'a>(Places, Point, &'a [f32], &'a mut [f32]);
-
-impl WithSimd for Gather<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Gather(places, point, from, to) = self;
-        let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
-        let vectors = places.run / S::F32_LANES;
-        places.each(point, |n, terms| {
-            let to = &mut to[n / S::F32_LANES..][..vectors];
-            let mut terms = terms.into_iter().flatten();
-            let mut next = || {
-                let term = terms.next();
-                term.map(|(at, factor)| (&from[at / S::F32_LANES..][..vectors], simd.splat_f32s(factor)))
-            };
-            match [next(), next(), next(), next()] {
-                [None, ..] => to.fill(simd.splat_f32s(0.0)),
-                [Some((a, f)), None, ..] => (0..vectors).for_each(|v| to[v] = simd.mul_f32s(f, a[v])),
-                [Some((a, f)), Some((b, g)), None, _] => {
-                    (0..vectors).for_each(|v| to[v] = simd.mul_add_f32s(g, b[v], simd.mul_f32s(f, a[v])));
-                }
-                [Some((a, f)), Some((b, g)), Some((c, h)), d] => {
-                    let (d, i) = d.unwrap_or((c, simd.splat_f32s(0.0)));
-                    for v in 0..vectors {
-                        let sum = simd.mul_add_f32s(g, b[v], simd.mul_f32s(f, a[v]));
-                        to[v] = simd.mul_add_f32s(i, d[v], simd.mul_add_f32s(h, c[v], sum));
-                    }
-                }
-            }
-        });
-    }
-}
-
-impl WithSimd for Scatter<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Scatter(places, point, from, to) = self;
-        let (from, to) = (S::as_simd_f32s(from).0, S::as_mut_simd_f32s(to).0);
-        let vectors = places.run / S::F32_LANES;
-        places.each(point, |n, terms| {
-            let from = &from[n / S::F32_LANES..][..vectors];
-            for (at, factor) in terms.into_iter().flatten() {
-                let (to, factor) = (&mut to[at / S::F32_LANES..][..vectors], simd.splat_f32s(factor));
-                (0..vectors).for_each(|v| to[v] = simd.mul_add_f32s(factor, from[v], to[v]));
-            }
-        });
-    }
 }
 
 impl<'a> Tiles<'a> {
@@ -172,9 +196,33 @@ impl<'a> Tiles<'a> {
         self.phases() * c
     }
 
+    /// Channels of a block of x; the last block may have fewer.
+    fn channels(&self) -> usize {
+        let c = self.conv.c;
+        c.div_ceil(c.div_ceil(CHANNELS)).next_multiple_of(LINE)
+    }
+
+    /// First channel and number of channels of each block.
+    fn blocks(self) -> impl Iterator<Item = [usize; 2]> {
+        let (c, channels) = (self.conv.c, self.channels());
+        (0..c).step_by(channels).map(move |first| [first, channels.min(c - first)])
+    }
+
     /// Images per task.
     fn group(&self) -> usize {
         ROWS.div_ceil(self.count()).clamp(1, self.conv.b.div_ceil(8))
+    }
+
+    /// Lines of tiles in one product, of all lines of some images.
+    fn lines_at_a_time(&self, images: usize) -> usize {
+        let all = images * self.rows;
+        all.div_ceil((all * self.cols).div_ceil(TILES))
+    }
+
+    /// The lines of tiles of each product.
+    fn pieces(self, images: usize) -> impl Iterator<Item = Range<usize>> {
+        let (all, lines) = (images * self.rows, self.lines_at_a_time(images));
+        (0..all).step_by(lines).map(move |first| first..all.min(first + lines))
     }
 
     /// Rows and columns of an image of x that the tiles cover, including padding and overhang.
@@ -182,39 +230,67 @@ impl<'a> Tiles<'a> {
         [(2 * self.rows + 1) * self.conv.stride[0], (2 * self.cols + 1) * self.conv.stride[1]]
     }
 
-    /// Columns of a padded row of x: those left of the image, and all of them.
-    fn width(&self) -> (usize, usize) {
-        let left = self.conv.pad[1];
-        (left, (left + self.conv.w).max(self.padded()[1]))
+    /// Rows and columns of an image of y that the tiles cover.
+    fn covered(&self) -> [usize; 2] {
+        [2 * self.rows, 2 * self.cols]
     }
 
-    /// Layout of x as the tiles read or write it, in images of `rows` rows; the first `above` rows of padding are not
-    /// stored.
-    fn of_x(&self, images: usize, c: usize, [rows, width]: [usize; 2], above: usize) -> Places {
+    /// Where `c` channels of x lie.
+    fn of_x(&self, c: usize) -> Places {
+        let ([rows, width], [parts, v]) = (self.padded(), self.conv.stride);
+        Places { tiles: [self.rows, self.cols], rows, width: width * c, parts, run: v * c }
+    }
+
+    /// Where y lies.
+    fn of_y(&self) -> Places {
+        let ([rows, width], k) = (self.covered(), self.conv.k);
+        Places { tiles: [self.rows, self.cols], rows, width: width * k, parts: 1, run: k }
+    }
+
+    /// Where filters for `c` channels lie: each is an image of one tile.
+    fn of_w(&self, c: usize) -> Places {
         let [parts, v] = self.conv.stride;
-        Places { images, tiles: [self.rows, self.cols], rows, width: width * c, parts, run: v * c, above }
+        Places { tiles: [1, 1], rows: 2 * parts, width: 2 * v * c, parts, run: v * c }
     }
 
-    /// Layout of y as the tiles write or read it, in images of `rows` rows.
-    fn of_y(&self, images: usize, rows: usize) -> Places {
-        let (k, tiles) = (self.conv.k, [self.rows, self.cols]);
-        Places { images, tiles, rows, width: 2 * self.cols * k, parts: 1, run: k, above: 0 }
+    /// Some channels of images of x, padded.
+    fn pixels<'p>(&self, x: &[f32], images: usize, channels: [usize; 2], to: &'p mut [f32]) -> Pixels<'p> {
+        let Geometry { h, w, pad: [top, left], .. } = *self.conv;
+        let [rows, width] = self.padded();
+        Pixels::new(x, images, self.conv.image_len(), channels, [h, w], [(top, rows), (left, width)], to)
     }
 
-    /// to\[point, (n, phase), run\] = the sum of packed\[tap, n, run\] over the taps of that point and phase.
-    fn turn_filters(&self, packed: &[f32], run: usize, to: &mut [f32]) {
-        let (Geometry { c, k, s, stride: [u, v], .. }, phases) = (*self.conv, self.phases());
-        let taps = |point: usize| point / 2..=point.div_ceil(2);
-        to.par_chunks_mut(self.depth(c) * k).enumerate().for_each(|(point, to)| {
-            for (row, to) in to.chunks_mut(run).enumerate() {
-                let (n, phase) = (row / phases, row % phases);
-                to.fill(0.0);
-                for (a, b) in taps(point / 3).flat_map(|a| taps(point % 3).map(move |b| (a, b))) {
-                    let tap = (a * u + phase / v) * s + b * v + phase % v;
-                    let packed = &packed[tap * c * k + n * run..][..run];
-                    to.iter_mut().zip(packed).for_each(|(to, packed)| *to += packed);
+    /// Images of y, padded.
+    fn outputs<'p>(&self, y: &[f32], images: usize, to: &'p mut [f32]) -> Pixels<'p> {
+        let (Geometry { k, p, q, .. }, [rows, width]) = (*self.conv, self.covered());
+        Pixels::new(y, images, self.conv.output_len(), [0, k], [p, q], [(0, rows), (0, width)], to)
+    }
+
+    /// The points of the filters: for each block of channels, to\[point, K, (phase, channel)\], or with the transposes
+    /// of these matrices.
+    fn turn_filters(&self, w: &[f32], transposed: bool, to: &mut [f32], threads: &PerThread) {
+        let (Geometry { k, r, s, .. }, window) = (*self.conv, self.conv.r * self.conv.s);
+        let blocks: Vec<_> = self.blocks().collect();
+        let block = POINTS * self.depth(self.channels()) * k;
+        to.par_chunks_mut(block).zip(blocks).for_each(|(to, channels)| {
+            let [_, c] = channels;
+            threads.with(|buffer| {
+                let [pixels, points] = buffer.split([FILTERS * window * c, POINTS * FILTERS * self.depth(c)]);
+                for first in (0..k).step_by(FILTERS) {
+                    let (count, depth) = (FILTERS.min(k - first), self.depth(c));
+                    let w = &w[first * self.conv.filter_len()..];
+                    let sides = [(0, r), (0, s)];
+                    let w = Pixels::new(w, count, self.conv.filter_len(), channels, [r, s], sides, pixels);
+                    let points = &mut points[..POINTS * count * depth];
+                    Arch::new().dispatch(ToPoints(Outputs, self.of_w(c), 0..count, w.data, points));
+                    for (points, to) in points.chunks(count * depth).zip(to.chunks_mut(k * depth)) {
+                        match transposed {
+                            true => transpose(count, depth, points, depth, &mut to[first..], k),
+                            false => to[first * depth..][..count * depth].copy_from_slice(points),
+                        }
+                    }
                 }
-            }
+            });
         });
     }
 
@@ -227,30 +303,39 @@ impl<'a> Tiles<'a> {
         Scratch { shared, threads }: &mut Scratch,
         epilogue: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        let (conv, width, depth) = (self.conv, self.width(), self.depth(self.conv.c));
+        let (conv, group, [rows, cols], [_, width]) = (self.conv, self.group(), self.padded(), self.covered());
         let Geometry { c, k, p, q, .. } = *conv;
-        let [packed, filters] = shared.split([w.len(), POINTS * depth * k]);
-        pack_filters(conv, w, packed);
-        self.turn_filters(packed, c * k, filters);
-        let (filters, group) = (&*filters, self.group());
+        let filters = shared.take(POINTS * self.depth(c) * k);
+        self.turn_filters(w, true, filters, threads);
+        let filters = &*filters;
         y.par_chunks_mut(group * conv.output_len()).enumerate().for_each(|(i, y)| {
             let (x, images) = (&x[i * group * conv.image_len()..], y.len() / conv.output_len());
-            let tiles = images * self.count();
             threads.with(|buffer| {
-                let lens = [images * conv.h * width.1 * c, tiles * depth, tiles * k, 4 * tiles * k];
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
+                let lens = [plane * c, POINTS * tiles * self.depth(self.channels()), POINTS * tiles * k, 4 * tiles * k];
                 let [pixels, given, made, outputs] = buffer.split(lens);
-                let x = Pixels::new(x, images, conv.image_len(), [0, c], [conv.h, conv.w], width, pixels);
-                let places = (self.of_x(images, c, [conv.h, width.1], conv.pad[0]), self.of_y(images, 2 * self.rows));
-                outputs.fill(0.0);
-                for (point, filters) in filters.chunks(depth * k).enumerate() {
-                    Arch::new().dispatch(Gather(places.0, at(DIFFERENCES, point), x.data, given));
-                    gemm(tiles, k, depth, View::rows(given, depth), View::rows(filters, k), made, k, false);
-                    Arch::new().dispatch(Scatter(places.1, at(SUMS, point), made, outputs));
+                for channels in self.blocks() {
+                    self.pixels(x, images, channels, &mut pixels[plane * channels[0]..]);
                 }
-                for (row, outputs) in outputs.chunks(2 * self.cols * k).enumerate() {
-                    let (image, row) = (row / (2 * self.rows), row % (2 * self.rows));
-                    if row < p {
-                        spread(q, k, outputs, &mut y[image * conv.output_len() + row * q..], p * q, 1);
+                for piece in self.pieces(images) {
+                    let tiles = piece.len() * self.cols;
+                    let made = &mut made[..POINTS * tiles * k];
+                    for [first, c] in self.blocks() {
+                        let (pixels, filters) =
+                            (&pixels[plane * first..][..plane * c], &filters[POINTS * self.depth(first) * k..]);
+                        let (depth, given) = (self.depth(c), &mut given[..POINTS * tiles * self.depth(c)]);
+                        Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), piece.clone(), pixels, given));
+                        let points =
+                            given.chunks(tiles * depth).zip(filters.chunks(depth * k)).zip(made.chunks_mut(tiles * k));
+                        for ((given, filters), made) in points {
+                            gemm(tiles, k, depth, View::rows(given, depth), View::rows(filters, k), made, k, first > 0);
+                        }
+                    }
+                    Arch::new().dispatch(FromPoints(Outputs, self.of_y(), 0..piece.len(), made, outputs));
+                    for (line, outputs) in piece.zip(outputs.chunks(2 * width * k)) {
+                        let (image, row) = (line / self.rows, 2 * (line % self.rows));
+                        let y = &mut y[image * conv.output_len() + row * q..];
+                        to_channels(outputs, k, [2.min(p - row), q, width], y, p * q);
                     }
                 }
             });
@@ -267,31 +352,41 @@ impl<'a> Tiles<'a> {
         Scratch { shared, threads }: &mut Scratch,
         epilogue: impl Fn(usize, &mut [f32]) + Sync,
     ) {
-        let (conv, [height, width], depth) = (self.conv, self.padded(), self.depth(self.conv.c));
-        let Geometry { c, k, p, q, .. } = *conv;
-        let [packed, filters] = shared.split([w.len(), POINTS * depth * k]);
-        pack_transposed(conv, w, packed);
-        self.turn_filters(packed, c, filters);
-        let (filters, group) = (&*filters, self.group());
+        let (conv, group, [rows, cols], [height, width]) = (self.conv, self.group(), self.padded(), self.covered());
+        let Geometry { c, k, h, w: across, pad: [top, left], .. } = *conv;
+        let filters = shared.take(POINTS * self.depth(c) * k);
+        self.turn_filters(w, false, filters, threads);
+        let filters = &*filters;
         x.par_chunks_mut(group * conv.image_len()).enumerate().for_each(|(i, x)| {
             let (y, images) = (&y[i * group * conv.output_len()..], x.len() / conv.image_len());
-            let tiles = images * self.count();
             threads.with(|buffer| {
-                let pixels_len = images * p * 2 * self.cols * k;
-                let lens = [pixels_len, tiles * k, tiles * depth, images * height * width * c];
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
+                let made_len = POINTS * tiles * self.depth(self.channels());
+                let lens = [images * height * width * k, POINTS * tiles * k, made_len, plane * c];
                 let [pixels, given, made, inputs] = buffer.split(lens);
-                let y = Pixels::new(y, images, conv.output_len(), [0, k], [p, q], (0, 2 * self.cols), pixels);
-                let places = (self.of_x(images, c, [height, width], 0), self.of_y(images, p));
+                let y = self.outputs(y, images, pixels);
                 inputs.fill(0.0);
-                for (point, filters) in filters.chunks(depth * k).enumerate() {
-                    Arch::new().dispatch(Gather(places.1, at(SUMS, point), y.data, given));
-                    gemm(tiles, depth, k, View::rows(given, k), View::rows(filters, depth), made, depth, false);
-                    Arch::new().dispatch(Scatter(places.0, at(DIFFERENCES, point), made, inputs));
+                for piece in self.pieces(images) {
+                    let tiles = piece.len() * self.cols;
+                    let given = &mut given[..POINTS * tiles * k];
+                    Arch::new().dispatch(ToPoints(Outputs, self.of_y(), piece.clone(), y.data, given));
+                    for [first, c] in self.blocks() {
+                        let (inputs, filters) =
+                            (&mut inputs[plane * first..][..plane * c], &filters[POINTS * self.depth(first) * k..]);
+                        let (depth, made) = (self.depth(c), &mut made[..POINTS * tiles * self.depth(c)]);
+                        let points =
+                            given.chunks(tiles * k).zip(filters.chunks(depth * k)).zip(made.chunks_mut(tiles * depth));
+                        for ((given, filters), made) in points {
+                            gemm(tiles, depth, k, View::rows(given, k), View::rows(filters, depth), made, depth, false);
+                        }
+                        Arch::new().dispatch(FromPoints(Inputs, self.of_x(c), piece.clone(), made, inputs));
+                    }
                 }
-                for row in 0..images * conv.h {
-                    let (image, row) = (row / conv.h, row % conv.h);
-                    let inputs = &inputs[((image * height + row + conv.pad[0]) * width + conv.pad[1]) * c..];
-                    spread(conv.w, c, inputs, &mut x[image * conv.image_len() + row * conv.w..], conv.h * conv.w, 1);
+                for [first, c] in self.blocks() {
+                    for (image, x) in x.chunks_mut(conv.image_len()).enumerate() {
+                        let inputs = &inputs[plane * first + ((image * rows + top) * cols + left) * c..];
+                        to_channels(inputs, c, [h, across, cols], &mut x[first * h * across..], h * across);
+                    }
                 }
             });
             epilogue(i * group * conv.image_len(), x);
@@ -308,7 +403,7 @@ impl<'a> Tiles<'a> {
         POINTS * self.phases()
     }
 
-    /// sum\[point, (phase, C), K\] = the filter gradient for `channels` at each point, summed over `images`.
+    /// sum\[point, (phase, C), K\] = the filter gradient for a block of channels at each point, summed over `images`.
     pub fn filter_sum(
         self,
         x: &[f32],
@@ -318,38 +413,34 @@ impl<'a> Tiles<'a> {
         sum: &mut [f32],
         buffer: &mut Buffer,
     ) {
-        let (conv, width, group, c) = (self.conv, self.width(), self.group(), channels.len());
-        let (Geometry { k, p, q, .. }, depth) = (*conv, self.depth(c));
+        let (conv, group, c, k) = (self.conv, self.group(), channels.len(), self.conv.k);
+        let ([rows, cols], [height, width], depth) = (self.padded(), self.covered(), self.depth(c));
         for first in images.clone().step_by(group) {
-            let (images, accumulate) = (group.min(images.end - first), first > images.start);
-            let (x, y, tiles) =
-                (&x[first * conv.image_len()..], &y[first * conv.output_len()..], images * self.count());
-            let pixels_lens = [images * conv.h * width.1 * c, images * p * 2 * self.cols * k];
-            let [x_pixels, y_pixels, seen, given] =
-                buffer.split([pixels_lens[0], pixels_lens[1], tiles * depth, tiles * k]);
-            let x = Pixels::new(x, images, conv.image_len(), [channels.start, c], [conv.h, conv.w], width, x_pixels);
-            let y = Pixels::new(y, images, conv.output_len(), [0, k], [p, q], (0, 2 * self.cols), y_pixels);
-            let places = (self.of_x(images, c, [conv.h, width.1], conv.pad[0]), self.of_y(images, p));
-            for (point, sum) in sum.chunks_mut(depth * k).take(POINTS).enumerate() {
-                Arch::new().dispatch(Gather(places.0, at(DIFFERENCES, point), x.data, seen));
-                Arch::new().dispatch(Gather(places.1, at(SUMS, point), y.data, given));
-                gemm(depth, k, tiles, View::rows(seen, depth).transposed(), View::rows(given, k), sum, k, accumulate);
+            let count = group.min(images.end - first);
+            let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
+            let tiles = self.lines_at_a_time(count) * self.cols;
+            let pixels = [count * rows * cols * c, count * height * width * k];
+            let lens = [pixels[0], pixels[1], POINTS * tiles * depth, POINTS * tiles * k];
+            let [x_pixels, y_pixels, seen, given] = buffer.split(lens);
+            let x = self.pixels(x, count, [channels.start, c], x_pixels);
+            let y = self.outputs(y, count, y_pixels);
+            for piece in self.pieces(count) {
+                let (tiles, accumulate) = (piece.len() * self.cols, first + piece.start > images.start);
+                let (seen, given) = (&mut seen[..POINTS * tiles * depth], &mut given[..POINTS * tiles * k]);
+                Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), piece.clone(), x.data, seen));
+                Arch::new().dispatch(ToPoints(Outputs, self.of_y(), piece, y.data, given));
+                let points = seen.chunks(tiles * depth).zip(given.chunks(tiles * k)).zip(sum.chunks_mut(depth * k));
+                for ((seen, given), sum) in points {
+                    let seen = View::rows(seen, depth).transposed();
+                    gemm(depth, k, tiles, seen, View::rows(given, k), sum, k, accumulate);
+                }
             }
         }
     }
 
-    /// The four rows (point and phase) of a filter gradient's sum whose total is the gradient of tap `tap`.
-    pub fn rows_of(&self, tap: usize) -> [usize; 4] {
-        let ([u, v], (r, s)) = (self.conv.stride, (tap / self.conv.s, tap % self.conv.s));
-        let point = |i: usize, j: usize| 3 * (r / u + i) + s / v + j;
-        [point(0, 0), point(0, 1), point(1, 0), point(1, 1)].map(|point| point * self.phases() + r % u * v + s % v)
+    /// The gradient \[tap, K\] of the filters for one channel, given its sum \[point, phase, K\].
+    pub fn taps<'t>(&self, sum: &[f32], taps: &'t mut [f32]) -> &'t mut [f32] {
+        Arch::new().dispatch(FromPoints(Outputs, self.of_w(self.conv.k), 0..1, sum, taps));
+        taps
     }
-}
-
-/// packed\[r,s,k,c\] = w\[k,c,r,s\]
-fn pack_transposed(conv: &Geometry, w: &[f32], packed: &mut [f32]) {
-    let taps = conv.r * conv.s;
-    packed.par_chunks_mut(conv.k * conv.c).enumerate().for_each(|(tap, packed)| {
-        packed.iter_mut().zip(w[tap..].iter().step_by(taps)).for_each(|(packed, w)| *packed = *w);
-    });
 }
