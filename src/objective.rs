@@ -180,7 +180,8 @@ pub fn zero_centred<'g>(logits: Var<'g>, x: Var<'g>, pack: usize) -> Var<'g> {
 }
 
 /// The mean of (gradient norm - 1)² at random points between real and generated inputs of the critic, one point per
-/// pair (Gulrajani et al. 2017, equation 3; with perturbed samples in place of generated ones DRAGAN's). A group of `pack` samples is one input.
+/// pair (Gulrajani et al. 2017, equation 3; with perturbed samples in place of generated ones DRAGAN's). A group of
+/// `pack` samples is one input.
 pub fn one_centred<'g>(critic: impl FnOnce(Var<'g>) -> Var<'g>, [real, fake]: [Var<'g>; 2], pack: usize) -> Var<'g> {
     let groups = packed(real, pack).shape();
     let share = real.graph().random(Dist::Uniform, &groups[..1]).along(0, &groups).reshape(&real.shape());

@@ -18,8 +18,8 @@ use training::{Device, discs, settings};
 
 const ROWS: usize = 64;
 
-/// Images `[ROWS, ..shape]` of numbers between -1 and 1, none of them 0, and what becomes of them; p: the probability of
-/// adaptive changes.
+/// Images `[ROWS, ..shape]` of numbers between -1 and 1, none of them 0, and what becomes of them; p: the probability
+/// of adaptive changes.
 fn changed(augment: &str, [c, h, w]: [usize; 3], p: f64) -> (Vec<f64>, Vec<f64>) {
     let (g, s) = (Graph::new(), settings(&["variant=gan", &format!("augment={augment}")]));
     let x = g.input("x", &[ROWS, c, h, w]);

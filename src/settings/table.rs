@@ -216,10 +216,11 @@ settings! {
         /// Weight of the penalty that pulls the norm of the discriminator's gradient between real and generated samples
         /// to 1 (WGAN-GP); 0: off
         gp: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// Weight of the penalty that pulls the norm of the discriminator's gradient near real samples to 1 (DRAGAN); 0:
-        /// off
+        /// Weight of the penalty that pulls the norm of the discriminator's gradient near real samples to 1 (DRAGAN);
+        /// 0: off
         dragan: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
-        /// Weight of the penalty on logits that lie beyond the running mean of the other kind of samples (LeCam); 0: off
+        /// Weight of the penalty on logits that lie beyond the running mean of the other kind of samples (LeCam); 0:
+        /// off
         lecam: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// One-sided label smoothing: the discriminator's target for real samples is 1 - smooth; 0: off
         smooth: f32 = "0.0", Rule::Below(0.5);

@@ -131,7 +131,7 @@ fn mixed<'g>(x: Var<'g>, luma: Var<'g>, chroma: Var<'g>, hue: Var<'g>) -> Var<'g
     let (shape, of) = (x.shape(), [x.dim(0), 3, 3]);
     let channels = x.graph().arange(3);
     // Turns around that axis are circulant matrices.
-    let apart = (channels.along(1, &of) - channels.along(2, &of)) * (2.0 * PI / 3.0);
+    let apart = (channels.along(2, &of) - channels.along(1, &of)) * (2.0 * PI / 3.0);
     let turn = (hue.along(0, &of) + apart).cos() * 2.0;
     let matrix = (luma.along(0, &of) + turn * chroma.along(0, &of)) * (1.0 / 3.0);
     matrix.matmul(x.reshape(&[shape[0], 3, shape[2] * shape[3]])).reshape(&shape)
