@@ -82,7 +82,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         }
         settings = minutes::within(minutes, begun, &settings, &given, &dataset, device.as_deref())?;
     }
-    let start = if is_new { init::open(&settings)? } else { None };
+    let start = if is_new && is_first { init::open(&settings)? } else { None };
     let start = start.map(|(checkpoint, exact)| {
         settings = exact;
         checkpoint

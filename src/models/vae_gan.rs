@@ -160,8 +160,10 @@ fn play(round: &Round, nets: &Networks, all: bool) {
         d_loss = d_loss + (terms[0] + terms[1]) * (weight - 0.5);
     }
 
-    let (fakes, on_fakes) = (sampled.concat(reconstructed, 0), on_sampled.concat(on_reconstructed, 0));
-    d_loss = round.regularised(d_loss, judge_changed, [x, fakes], [on_real, on_fakes]);
+    if round.is_regularised() {
+        let (fakes, on_fakes) = (sampled.concat(reconstructed, 0), on_sampled.concat(on_reconstructed, 0));
+        d_loss = round.regularised(d_loss, judge_changed, [x, fakes], [on_real, on_fakes]);
+    }
 
     let error = (features(x) - features(reconstructed)).square().sum(&[1]).mean_all() * 0.5;
     let fool = |on_fake| objective::g_loss(s.objective, || on_real, on_fake);

@@ -52,7 +52,7 @@ fn what_does_not_match_is_said() {
     );
     assert_eq!(said.code, Some(0), "{}", said.err);
     for line in [
-        "starting from a@20: 6 tensors of g, d (",
+        "starting from a@20: 7 tensors of g, d (",
         "  of another shape: d.dense1.bias [9], here [8], d.dense1.weight [9, 12], here [8, 12], d.out.weight",
         "  only there, not used: ema.dense0.bias, ema.dense0.weight, ema.out.bias, ema.out.weight",
         "  only here, which starts anew: d.powers.dense0, d.powers.dense1, d.powers.out",

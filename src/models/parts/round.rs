@@ -8,7 +8,7 @@ use crate::{
     models::{Examples, greatest},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{GEOMETRIC, Optimizer, Schedule, Settings},
+    settings::{Augment, GEOMETRIC, Optimizer, Schedule, Settings},
 };
 
 /// State groups of generator (or decoder) and discriminator.
@@ -120,6 +120,11 @@ impl<'g> Round<'_, 'g> {
         let lecam = (self.s.lecam > 0.0).then(|| self.lecam(logits) * f64::from(self.s.lecam));
         let terms = [lecam, augment::inconsistency(self.s, judge, samples, logits)];
         terms.into_iter().flatten().fold(loss, |loss, term| loss + term)
+    }
+
+    /// Whether [`Round::regularised`] has anything to do.
+    pub fn is_regularised(&self) -> bool {
+        self.s.lecam > 0.0 || self.s.compares_changed() || self.s.augment == Augment::Adaptive
     }
 
     /// The LeCam regulariser with running means that this round moves first. They start from nothing, and are divided
