@@ -49,7 +49,7 @@ fn terms_of_fake(objective: Objective, fake: Var) -> Option<Var> {
 
 /// Whether the settings ask for a penalty on the critic's gradient.
 pub fn penalised(s: &Settings) -> bool {
-    s.gp > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
+    s.gp > 0.0 || s.dragan > 0.0 || s.r1 > 0.0 || s.r2 > 0.0
 }
 
 /// What the authors of objectives and penalties would object to in these settings.
@@ -118,9 +118,25 @@ pub fn critic_loss<'g>(
         loss = loss + zero_centred(on_fake, fake, s.pack) * f64::from(s.r2);
     }
     if s.gp > 0.0 {
-        loss = loss + one_centred(judge, [real, fake], s.pack) * f64::from(s.gp);
+        loss = loss + one_centred(&judge, [real, fake], s.pack) * f64::from(s.gp);
+    }
+    if s.dragan > 0.0 {
+        loss = loss + one_centred(&judge, [real, perturbed(real)], s.pack) * f64::from(s.dragan);
     }
     loss
+}
+
+/// The samples with noise of half their deviation: towards these DRAGAN's penalty looks from real samples (Kodali et
+/// al. 2017, algorithm 1 and their code).
+fn perturbed(x: Var) -> Var {
+    let variance = x.moments(&(0..x.rank()).collect::<Vec<_>>()).index(1);
+    x + x.graph().random(Dist::Uniform, &x.shape()) * (variance + 1e-12).sqrt() * 0.5
+}
+
+/// The LeCam regulariser on logits of real and of generated samples, given running means `[]` of these: logits are
+/// pulled back that lie beyond the mean of the other kind (Tseng et al. 2021, equation 4 and their code).
+pub fn lecam<'g>([real, fake]: [Var<'g>; 2], [mean_real, mean_fake]: [Var<'g>; 2]) -> Var<'g> {
+    (real - mean_fake).relu().square().mean_all() + (mean_real - fake).relu().square().mean_all()
 }
 
 /// Mean absolute difference between the means of two batches, plus that between their deviations, value by value (Yoon
@@ -164,7 +180,8 @@ pub fn zero_centred<'g>(logits: Var<'g>, x: Var<'g>, pack: usize) -> Var<'g> {
 }
 
 /// The mean of (gradient norm - 1)² at random points between real and generated inputs of the critic, one point per
-/// pair (Gulrajani et al. 2017, equation 3). A group of `pack` samples is one input.
+/// pair (Gulrajani et al. 2017, equation 3; with perturbed samples in place of generated ones DRAGAN's). A group of
+/// `pack` samples is one input.
 pub fn one_centred<'g>(critic: impl FnOnce(Var<'g>) -> Var<'g>, [real, fake]: [Var<'g>; 2], pack: usize) -> Var<'g> {
     let groups = packed(real, pack).shape();
     let share = real.graph().random(Dist::Uniform, &groups[..1]).along(0, &groups).reshape(&real.shape());

@@ -18,6 +18,7 @@ const OPTIONS: &[&str] = &[
     "Sequences",
     "Objective",
     "Game",
+    "Few images",
     "Networks",
     "Labels",
     "Classifier",
@@ -168,8 +169,8 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
         old.resumed(&[layer(&["latent=33"])], 7),
         "--set: `latent` is 32 in this run and cannot become 33; a resumed run can change \
          data, steps, adapter, stream, lr_g, beta1, beta2, momentum, weight_decay, decay, schedule, \
-         grad_clip, r1, r2, gp, lr_d, beta1_d, beta2_d, momentum_d, weight_decay_d, clip, lr_rbm, \
-         lr_finetune, lr_dbm, \
+         grad_clip, r1, r2, gp, dragan, lecam, lr_d, beta1_d, beta2_d, momentum_d, weight_decay_d, clip, freeze_d, \
+         ada_target, ada_kimg, cr, cr_fake, lr_rbm, lr_finetune, lr_dbm, \
          log_every, sample_every, checkpoint_every, keep, samples, keep_samples, tensorboard",
     );
     for wrong in [

@@ -493,5 +493,8 @@ fn penalties_of_a_whole_critic_are_differentiated() {
         critic(&["objective=wgan", "gp=10", norm]);
         critic(&["r1=10", norm]);
         critic(&["objective=relativistic", "r1=1", "r2=2", norm]);
+        critic(&["r1=10", "augment=colour,flip,translation,cutout", norm]);
+        critic(&["r1=10", "augment=adaptive", norm]);
+        critic(&["dragan=10", "augment=flip,translation", "cr=10", "cr_fake=5", norm]);
     }
 }

@@ -101,6 +101,57 @@ const CASES: &[Case] = &[
         &["d_loss", "g_loss", "class_loss"],
         true,
     ),
+    // Penalties look through the changes.
+    (
+        "diffaugment",
+        &[
+            "variant=dcgan",
+            "batch=16",
+            "width=8",
+            "stack=3",
+            "augment=colour,translation,cutout",
+            "norm_d=layer",
+            "r1=10",
+            "lr_g=0.00005",
+            "lr_d=0.00005",
+        ],
+        GAME,
+        false,
+    ),
+    // The probability of changes rises by a tenth or falls to 0 in each round.
+    (
+        "adaptive",
+        &[
+            "variant=dcgan",
+            "batch=16",
+            "width=8",
+            "stack=3",
+            "augment=adaptive",
+            "ada_kimg=0.16",
+            "ada_target=0.2",
+            "norm_d=layer",
+            "lr_g=0.00005",
+            "lr_d=0.0005",
+        ],
+        &["d_loss", "g_loss", "augment_p", "r_t"],
+        false,
+    ),
+    (
+        "consistency",
+        &[
+            "variant=gan",
+            "batch=16",
+            "augment=flip,translation",
+            "cr=10",
+            "cr_fake=5",
+            "lecam=0.3",
+            "dragan=1",
+            "lr_g=0.00005",
+            "lr_d=0.00005",
+        ],
+        GAME,
+        true,
+    ),
     ("ae", &["variant=ae", "batch=16", "hidden_e=64,32"], &["reconstruction", "squared_error"], false),
     ("ae-conv", &["variant=ae", "batch=16", "net=conv", "width=8"], &["reconstruction", "squared_error"], false),
     (
@@ -259,7 +310,7 @@ fn compare(what: &str, metrics: &[&str], got: &[Vec<f64>], want: &[Vec<f64>], to
     for (round, (got, want)) in got.iter().zip(want).enumerate() {
         assert_eq!((got.len(), want.len()), (metrics.len(), metrics.len()), "{what}");
         for (name, (got, want)) in metrics.iter().zip(got.iter().zip(want)) {
-            let error = (got - want).abs() / want.abs();
+            let error = if got == want { 0.0 } else { (got - want).abs() / want.abs() };
             // Written so that NaN fails.
             assert!(error <= tolerance, "{what}: {name} of round {} is {got}, not {want}", round + 1);
             worst = worst.max(error);

@@ -18,6 +18,7 @@ mod export;
 mod fit;
 mod held_out;
 pub mod hints;
+mod init;
 mod job;
 mod manual;
 mod minutes;

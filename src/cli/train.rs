@@ -10,6 +10,7 @@ use super::{
     TrainArgs,
     fit::{self, Fit},
     held_out::HeldOut,
+    init,
     job::Job,
     minutes,
     opening::Opened,
@@ -81,6 +82,11 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
         }
         settings = minutes::within(minutes, begun, &settings, &given, &dataset, device.as_deref())?;
     }
+    let start = if is_new && is_first { init::open(&settings)? } else { None };
+    let start = start.map(|(checkpoint, exact)| {
+        settings = exact;
+        checkpoint
+    });
     let settings = settings;
     let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
@@ -121,6 +127,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
             "warning: {steps} are too few for all phases: {late} is not reached, and samples are of no use"
         ));
     }
+    let start = start.map(|checkpoint| init::matching(&checkpoint, &plans, &settings.init)).transpose()?;
     if let Some(launch) = args.explain {
         explain(&plans, launch, &caps, settings.half)?;
         return Ok(0);
@@ -145,6 +152,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     session::supply(runner.as_mut(), &dataset, &settings, &plans)?;
     let tokenizer = examples.text().and_then(Symbols::tokenizer);
     let mut session = Session::new(runner, &settings, examples, &model, plans)?;
+    start.iter().try_for_each(|networks| session.adopt(networks))?;
     tell(format_args!(
         "{} on {} ({}), {}: {reason}",
         settings.variant,

@@ -3,7 +3,7 @@
 use super::{EXPLODED, Line};
 use crate::{
     data,
-    settings::{Norm, Objective, Settings},
+    settings::{Augment, Norm, Objective, Settings},
 };
 
 /// One thing that can be wrong with a training.
@@ -61,10 +61,15 @@ pub const RULES: &[Rule] = &[
         sentence: "the discriminator has known the examples that it learns from by heart for {steps} steps: of those \
                    that were held out it takes fewer as real",
         over: "the discriminator judges held-out examples as it judges those that it learns from",
-        advice: |s| match s.r1 {
-            0.0 if mixes(s) => "more data, r1=0.1 with norm_d=none, or a smaller discriminator".into(),
-            0.0 => "more data, r1=0.1, or a smaller discriminator".into(),
-            r1 => format!("more data, r1={}, or a smaller discriminator", times(r1, 10.0)),
+        advice: |s| {
+            let augment = s.relevant.contains(&"augment") && s.augment == Augment::Off;
+            let augment = if augment { ", of images augment=adaptive" } else { "" };
+            let penalty = match s.r1 {
+                0.0 if mixes(s) => "r1=0.1 with norm_d=none".into(),
+                0.0 => "r1=0.1".into(),
+                r1 => format!("r1={}", times(r1, 10.0)),
+            };
+            format!("more data{augment}, {penalty}, or a smaller discriminator")
         },
     },
     Rule {

@@ -3,6 +3,7 @@
 use super::{
     Examples, Kind, Model, Phase, Variant, coding, encoder_layers,
     parts::{
+        augment::augmented,
         game::Game,
         networks::Networks,
         posterior::{Posterior, posterior},
@@ -10,11 +11,11 @@ use super::{
     },
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     graph::{Init, Var},
     nn::{Mode, Net},
     objective,
-    settings::{Fusion, Preset, Settings},
+    settings::{Augment, Fusion, Preset, Settings},
 };
 
 /// The entry in [`super::VARIANTS`].
@@ -30,8 +31,11 @@ pub const VARIANT: Variant = Variant {
         "r1",
         "r2",
         "gp",
+        "dragan",
+        "lecam",
         "smooth",
         "lr_d",
+        "Few images",
         "Autoencoder",
         "latent",
         "latent_dist",
@@ -119,6 +123,11 @@ fn build(s: &Settings, examples: &Examples) -> Result<Model> {
     let nets = &Networks::autoencoder(s, examples)?;
     let game = Game::of_decoder(s, examples, nets);
     game.check()?;
+    if s.augment != Augment::Off && s.fusion != Fusion::Trunk {
+        return Err(Error::usage(
+            "`augment` changes what a discriminator with logits sees, and only fusion=trunk has one: leave it out",
+        ));
+    }
     let phase = |name, until, play: fn(&Players)| {
         Phase::new(name, until, |graph| {
             let round = Round { graph, s, examples };
@@ -216,12 +225,14 @@ impl<'g> Players<'_, 'g> {
     /// generator's loss updates the generator only, because the trunk would learn from it to be fooled.
     fn trunk(&self) {
         let (s, x) = (self.s, self.x);
-        let judge = |x| self.d.dense("head", self.encode(x), 1);
+        let judge_changed = |x| self.d.dense("head", self.encode(x), 1);
+        let judge = |x| judge_changed(augmented(s, x, 1));
         let decoded = self.decode(code(&self.e, self.nets, self.nets.encode(&self.e, x)));
         let reconstruction = -self.log_likelihood(x, decoded).mean_all();
         let fake = self.sample(self.prior());
         let logits = [x, fake].map(judge);
         let d_loss = objective::critic_loss(s, judge, [x, fake], logits);
+        let d_loss = self.round.regularised(d_loss, judge_changed, [x, fake], logits);
         let g_loss = objective::g_loss(s.objective, || logits[0], logits[1]);
         self.metric("d_loss", d_loss);
         self.round.judged_right(logits);

@@ -61,6 +61,7 @@ pub const VARIANT: Variant = Variant {
         "mirror",
         "Objective",
         "Game",
+        "Few images",
         "Boltzmann machine",
         "Boltzmann machine in a game",
         "pretrain",

@@ -25,6 +25,7 @@ pub const VARIANT: Variant = Variant {
         "Images",
         "Objective",
         "Game",
+        "Few images",
         "conditional",
         "latent",
         "latent_dist",

@@ -57,6 +57,7 @@ pub const VARIANT: Variant = Variant {
         "Images",
         "Objective",
         "Game",
+        "Few images",
         "conditional",
         "latent",
         "latent_dist",

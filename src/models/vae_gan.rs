@@ -3,6 +3,7 @@
 use super::{
     BOUND, Examples, Kind, Model, Phase, Variant, WEIGHTS, coding,
     parts::{
+        augment::augmented,
         fitted::codes,
         game::Game,
         networks::Networks,
@@ -28,6 +29,7 @@ pub const VARIANT: Variant = Variant {
         "Optimiser",
         "Images",
         "Objective",
+        "Few images",
         "Autoencoder",
         "latent",
         "latent_dist",
@@ -136,7 +138,8 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     let [mut d] = round.nets(["d"], nets.start, Mode::Train);
     d.spectral = s.spectral;
     let features = |x| nets.critic(&d, x).features;
-    let judge = |x| d.dense("out", features(x), 1);
+    let judge_changed = |x| d.dense("out", features(x), 1);
+    let judge = |x| judge_changed(augmented(s, x, 1));
 
     let x = round.binarized_batch();
     let q = posterior(&e, nets, x);
@@ -155,6 +158,11 @@ fn play(round: &Round, nets: &Networks, all: bool) {
         let terms = [on_sampled, on_reconstructed].map(|fake| objective::d_loss_on_fake(s.objective, fake));
         let terms = terms.map(|term| term.expect("`build` refuses the relativistic objective"));
         d_loss = d_loss + (terms[0] + terms[1]) * (weight - 0.5);
+    }
+
+    if round.is_regularised() {
+        let (fakes, on_fakes) = (sampled.concat(reconstructed, 0), on_sampled.concat(on_reconstructed, 0));
+        d_loss = round.regularised(d_loss, judge_changed, [x, fakes], [on_real, on_fakes]);
     }
 
     let error = (features(x) - features(reconstructed)).square().sum(&[1]).mean_all() * 0.5;

@@ -439,6 +439,19 @@ impl Session {
         Ok(Checkpoint { tensors, meta: meta.map(|(k, v)| (k.to_string(), v)).into() })
     }
 
+    /// Gives states of these names and shapes these values, before the first step.
+    ///
+    /// # Errors
+    /// A device that fails.
+    pub fn adopt(&mut self, tensors: &BTreeMap<String, Tensor>) -> Result<()> {
+        for item in self.engine.items().to_vec() {
+            if let Some(tensor) = tensors.get(&item.name).filter(|tensor| tensor.shape == item.shape) {
+                self.engine.write(&item, &tensor.data)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Restores the states and the step of a checkpoint; [`upgrade`] makes one of an earlier format fit a training.
     ///
     /// # Errors

@@ -199,7 +199,7 @@ impl Layer {
 /// Whether a list stands for values with commas between them, such as widths or names of columns.
 fn takes_lists(rule: &Rule) -> bool {
     match rule {
-        Rule::Text | Rule::Widths => true,
+        Rule::Text | Rule::Widths | Rule::Augment => true,
         Rule::Auto(inner) => takes_lists(inner),
         _ => false,
     }

@@ -3,23 +3,26 @@
 //! Values come in layers, and later layers override earlier ones: built-in defaults, the variant's preset, `--config`,
 //! flags and `--set`.
 
+mod augment;
 mod layer;
 mod rule;
 mod table;
+mod words;
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result, nearest, unknown};
+pub use augment::{Augment, Augmentation};
 use layer::RUN_HEADING;
 pub use layer::{Change, Layer, RUN_FILE};
 use rule::Value;
-pub use rule::{
-    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
-    Likelihood, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, SIGNS, Scale, Schedule, Separator,
-    Size, Tokens, Voices,
-};
+pub use rule::{Rule, SIGNS, Size};
 use table::KEYS;
 pub use table::Settings;
+pub use words::{
+    Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
+    Likelihood, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Scale, Schedule, Separator, Tokens, Voices,
+};
 
 /// One setting, as `saddle variants` and the error messages describe it.
 #[derive(Debug)]
@@ -113,6 +116,9 @@ const FORMER: &[(&str, &str)] = &[
     ("rvae-gan", "embedding"),
 ];
 
+/// The value of `init` in a run that starts from no other.
+pub const NO_RUN: &str = "none";
+
 /// The preset when no other is chosen. Every variant has it; it is empty if the variant does not define it.
 pub const DEFAULT_PRESET: &str = "default";
 
@@ -194,6 +200,15 @@ impl Texts {
                 "`accumulate` shares out the chains, and {} `chains` have no {accumulate} equal parts",
                 settings.chains
             )));
+        }
+        settings.augment_is_sound()?;
+        if settings.freeze_d > 0 && settings.init == NO_RUN {
+            return Err(Error::usage("`freeze_d` keeps layers as another run learned them: name it with --init RUN"));
+        }
+        if settings.freeze_d > 0 && settings.has_decay_of_d() {
+            return Err(Error::usage(
+                "`freeze_d` keeps weights as they are, which decay, clip and adamw would change: leave these out",
+            ));
         }
         if settings.conditional && settings.stack > 1 {
             return Err(Error::usage(
@@ -365,6 +380,11 @@ impl Settings {
     /// The rule that learns at this rate.
     fn rule_of(&self, rate: &str) -> Optimizer {
         if rate == "lr_d" { self.optimizer_d.unwrap_or(self.optimizer) } else { self.optimizer }
+    }
+
+    /// Whether more than its gradient moves the discriminator's weights.
+    fn has_decay_of_d(&self) -> bool {
+        self.decay > 0.0 || self.clip > 0.0 || self.rule_of("lr_d") == Optimizer::Adamw
     }
 
     /// Whether a learning rate is far above what its rule is used with.

@@ -6,10 +6,11 @@
 
 use serde::Serialize;
 
-use super::rule::{
+use super::augment::Augment;
+use super::rule::{MAX, Rule, Size, Value};
+use super::words::{
     Architecture, Cell, Critic, DcganArchitecture, Decimal, Encode, Estimator, Fit, Fusion, LatentDist, Layout,
-    Likelihood, MAX, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Rule, Scale, Schedule, Separator, Size,
-    Tokens, Value, Voices,
+    Likelihood, Matching, Norm, Objective, Optimizer, Order, Prior, Range, Scale, Schedule, Separator, Tokens, Voices,
 };
 use super::{Change, Key, Result, Resume, Texts};
 
@@ -143,6 +144,8 @@ settings! {
         accumulate: usize = "1", Rule::Whole(1, 1024);
         /// Seed of all random numbers of the run
         seed: u64 = "0", Rule::Whole(0, MAX);
+        /// Run whose networks this one starts from, RUN or RUN@STEP, by the names and shapes of their tensors; none
+        init: String = "none", Rule::Text;
         /// Device by index or name, or cpu; a list, such as 0,1: devices that share each batch; auto: the best one
         adapter: Option<String> = "auto", Rule::Auto(&Rule::Text) => freely;
         /// Whether examples are read while training, in place of lying on the device; auto: where they do not fit
@@ -213,6 +216,12 @@ settings! {
         /// Weight of the penalty that pulls the norm of the discriminator's gradient between real and generated samples
         /// to 1 (WGAN-GP); 0: off
         gp: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
+        /// Weight of the penalty that pulls the norm of the discriminator's gradient near real samples to 1 (DRAGAN);
+        /// 0: off
+        dragan: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
+        /// Weight of the penalty on logits that lie beyond the running mean of the other kind of samples (LeCam); 0:
+        /// off
+        lecam: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
         /// One-sided label smoothing: the discriminator's target for real samples is 1 - smooth; 0: off
         smooth: f32 = "0.0", Rule::Below(0.5);
         /// Learning rate of the discriminator
@@ -246,6 +255,23 @@ settings! {
         critic_threshold: f32 = "0.0", Rule::Below(f32::INFINITY), was "hold";
         /// A network skips its update while its last loss is below this share of the other network's; 0: never
         freeze: f32 = "0.0", Rule::Below(1.0);
+        /// Number of first layers of the discriminator that stay as `init` has them (FreezeD); 0: none
+        freeze_d: usize = "0", Rule::Whole(0, 64) => recorded;
+    }
+    "Few images" {
+        /// Random changes of real and generated images before the discriminator sees them: any of colour, translation,
+        /// cutout (DiffAugment) and flip; adaptive: colour and geometry, as often as the discriminator overfits (ADA);
+        /// none
+        augment: Augment = "none", Rule::Augment;
+        /// Mean sign of the logits of real images above which `augment=adaptive` changes images more often
+        ada_target: f32 = "0.6", Rule::Below(1.0) => recorded;
+        /// Thousands of images in which the probability of `augment=adaptive` can rise from 0 to 1
+        ada_kimg: f32 = "500.0", Rule::Below(f32::INFINITY) => recorded;
+        /// Weight of the penalty on how far `augment` moves the logits of real images (CR); above 0, the game itself is
+        /// played on images as they are
+        cr: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
+        /// The same for generated images (bCR)
+        cr_fake: f32 = "0.0", Rule::Below(f32::INFINITY) => recorded;
     }
     "Labels" {
         /// Number of examples whose classes are learned, by the discriminator beside real from generated (the game,

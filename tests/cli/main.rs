@@ -14,6 +14,7 @@ mod export;
 #[cfg(unix)]
 mod group;
 mod hints;
+mod init;
 mod interruptions;
 mod labels;
 mod limits;

@@ -118,7 +118,7 @@ pub fn table(text: &str, s: &Settings) -> Dataset {
 pub fn suited(s: &Settings, side: usize) -> Dataset {
     match models::variant(&s.variant).unwrap().kind {
         models::Kind::Single if s.data == "rows" => rows(s),
-        models::Kind::Single => discs(side),
+        models::Kind::Single => Dataset { stack: s.stack, shape: vec![s.stack, side, side], ..discs(side) },
         models::Kind::Sequences if s.data == "letters" => letters(),
         models::Kind::Sequences => steps(),
     }

@@ -154,6 +154,8 @@ pub struct TrainArgs {
     types: Option<String>,
     #[arg(long, value_name = "CELL,..", allow_hyphen_values = true, help = help("missing"))]
     missing: Option<String>,
+    #[arg(long, value_name = "RUN[@STEP]", help = help("init"))]
+    init: Option<String>,
     /// TOML file of settings, such as the run.toml of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -257,6 +259,7 @@ impl TrainArgs {
             ("stack", &self.stack, "--stack"),
             ("size", &self.size, "--size"),
             ("keep", &self.keep, "--keep"),
+            ("init", &self.init, "--init"),
             ("types", &self.types, "--types"),
             ("missing", &self.missing, "--missing"),
         ];

@@ -168,7 +168,8 @@ pub const OPTIONS: &[Hint] = &[
     hint(&["format", "opset"], "is told by --to", "saddle export RUN --to onnx"),
     hint(
         &["load", "checkpoint-path", "ckpt", "resume-from", "pretrained"],
-        "is the folder of a run, and --checkpoint one of its steps: saddle sample RUN --checkpoint 800; to train on",
+        "is the folder of a run, and --checkpoint one of its steps: saddle sample RUN --checkpoint 800; \
+         --init RUN starts another run from it; to train on",
         "saddle train --out RUN --resume",
     ),
     hint(
@@ -279,6 +280,14 @@ pub const SETTINGS: &[Hint] = &[
     hint(&["n_critic", "d_steps"], "has another name", "saddle train gan --set critic_steps=5"),
     hint(&["lambda_gp", "gp_weight", "gradient_penalty"], "has another name", "saddle train gan --set gp=10"),
     hint(&["lambda_r1", "r1_lambda", "r1_gamma", "r1_weight"], "has another name", "saddle train gan --set r1=0.1"),
+    hint(
+        &["diffaug", "diffaugment", "diff_aug", "policy", "aug", "ada"],
+        "is named by its changes, or adaptive",
+        "saddle train dcgan --set augment=colour,translation,cutout",
+    ),
+    hint(&["lambda_cr", "cr_weight", "bcr"], "has another name", "saddle train dcgan augment=translation,flip cr=10"),
+    hint(&["lambda_lecam", "lecam_ratio", "lecam_weight"], "has another name", "saddle train dcgan --set lecam=0.3"),
+    hint(&["freezed", "freezeD", "freeze_layer"], "has another name", "saddle train --init RUN --set freeze_d=2"),
     hint(&["loss", "gan_mode", "adv_loss"], "has another name", "saddle train gan --set objective=hinge"),
     hint(&["opt", "optim"], "has another name", "saddle train gan --set optimizer=adamw"),
     hint(&["image_size", "img_size", "resolution"], "is short here", "saddle train dcgan --set size=64"),

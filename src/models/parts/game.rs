@@ -1,7 +1,7 @@
 //! The game between a generator and a discriminator: its options, its round, and the graphs that draw samples.
 
 use super::{
-    fitted,
+    augment, fitted,
     heads::Heads,
     hidden::{Hidden, hidden},
     networks::Networks,
@@ -131,6 +131,7 @@ impl<'a> Game<'a> {
     /// Refuses settings that contradict each other or the data.
     pub fn check(&self) -> Result<()> {
         let s = self.s;
+        augment::check(s, self.examples)?;
         if s.by_value && self.examples.heads().is_none() {
             return Err(Error::usage("`by_value` is for tables with categories"));
         }
@@ -139,7 +140,7 @@ impl<'a> Game<'a> {
         }
         if objective::penalised(s) && self.norms[1] == Norm::Batch {
             return Err(Error::usage(
-                "a gradient penalty (gp, r1, r2) needs a discriminator that judges each sample alone: set \
+                "a gradient penalty (gp, r1, r2, dragan) needs a discriminator that judges each sample alone: set \
                  norm_d=none or norm_d=layer",
             ));
         }
@@ -344,6 +345,7 @@ impl<'a> Game<'a> {
             _ => (blurred, classes),
         };
         let judge = |x| self.judge(dis, x, classes).logits;
+        let judge_changed = |x| self.judge_as_it_is(dis, x, classes).logits;
         // A penalty needs a separate gradient for each batch.
         let logits = if objective::penalised(s) {
             [real, fake].map(judge)
@@ -352,6 +354,7 @@ impl<'a> Game<'a> {
         };
         let [on_real, on_fake] = logits;
         let loss = objective::critic_loss(s, judge, [real, fake], logits);
+        let loss = round.regularised(loss, judge_changed, [real, fake], logits);
         round.metric("d_loss", loss);
         let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
         round.metric("d_real", probability(on_real));
@@ -437,8 +440,13 @@ impl<'a> Game<'a> {
         x + round.graph.random(Dist::Normal, &x.shape()) * (round.remaining() * f64::from(self.s.noise))
     }
 
-    /// Judges samples `[B, ..]`, with their classes as additional channels, in groups of `pack`.
+    /// Judges samples `[B, ..]`, images with the changes of `augment`.
     fn judge<'g>(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
+        self.judge_as_it_is(dis, augment::augmented(self.s, x, dis.blocks(x)), classes)
+    }
+
+    /// Judges samples `[B, ..]`, with their classes as additional channels, in groups of `pack`.
+    fn judge_as_it_is<'g>(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
         let mut x = x;
         if let Some(classes) = classes {
             let mut shape = x.shape();

@@ -2,6 +2,7 @@
 //! discriminator, posteriors of autoencoders, Boltzmann machines.
 
 pub mod associative;
+pub mod augment;
 pub mod boltzmann;
 pub mod conv;
 pub mod dense;

@@ -1,20 +1,22 @@
 //! The graph of one training step and its common parts: batches, scheduled learning rates, updates, the averaged
 //! generator.
 
-use super::distribution::Distribution;
+use super::{augment, distribution::Distribution};
 use crate::{
     grad::grad,
-    graph::{self, Dist, Draw, Field, Graph, Real, Var},
+    graph::{self, Dist, Draw, Field, Graph, Group, Init, Real, Var},
     models::{Examples, greatest},
     nn::{Mode, Net, Start, latent},
     objective,
-    settings::{GEOMETRIC, Optimizer, Schedule, Settings},
+    settings::{Augment, GEOMETRIC, Optimizer, Schedule, Settings},
 };
 
 /// State groups of generator (or decoder) and discriminator.
 const PLAYERS: [&str; 2] = ["g", "d"];
 /// Every adapter can bind this many elements: larger gradients have no recorded norm.
 const BINDABLE: usize = (128 << 20) / 4;
+/// Decay per round of the means of the LeCam regulariser, as in its authors' code.
+const LECAM_DECAY: f64 = 0.99;
 /// Greatest square of a norm that is recorded.
 const GREATEST: f64 = 1e30;
 
@@ -103,6 +105,42 @@ impl<'g> Round<'_, 'g> {
         for (name, share) in ["d_acc_real", "d_acc_fake"].into_iter().zip(shares) {
             self.seldom_metric(name, share);
         }
+    }
+
+    /// The discriminator's loss with the terms of few images: `lecam`, `cr`; and moves the probability of adaptive
+    /// augmentation. `judge` gives the logits of samples as they are.
+    pub fn regularised(
+        &self,
+        loss: Var<'g>,
+        judge: impl Fn(Var<'g>) -> Var<'g>,
+        samples: [Var<'g>; 2],
+        logits: [Var<'g>; 2],
+    ) -> Var<'g> {
+        augment::adapt(self, logits);
+        let lecam = (self.s.lecam > 0.0).then(|| self.lecam(logits) * f64::from(self.s.lecam));
+        let terms = [lecam, augment::inconsistency(self.s, judge, samples, logits)];
+        terms.into_iter().flatten().fold(loss, |loss, term| loss + term)
+    }
+
+    /// Whether [`Round::regularised`] has anything to do.
+    pub fn is_regularised(&self) -> bool {
+        self.s.lecam > 0.0 || self.s.compares_changed() || self.s.augment == Augment::Adaptive
+    }
+
+    /// The LeCam regulariser with running means that this round moves first. They start from nothing, and are divided
+    /// by their weight so far, the running mean of 1.
+    fn lecam(&self, logits: [Var<'g>; 2]) -> Var<'g> {
+        let g = self.graph;
+        let newest = logits.map(|logits| logits.detach().mean_all().whole());
+        let moved = |name: &str, newest: Var<'g>| {
+            let mean = g.state(g.group("lecam"), name, &[1], Init::Const(0.0));
+            let moved = mean + (newest.reshape(&[1]) - mean) * (1.0 - LECAM_DECAY);
+            g.assign(mean, moved);
+            moved.reshape(&[])
+        };
+        let weight = moved("weight", g.scalar(1.0)).recip();
+        let [real, fake] = newest;
+        objective::lecam(logits, [moved("real", real) * weight, moved("fake", fake) * weight])
     }
 
     /// The mean cross-entropy of logits of classes `[B, K]`, given these one-hot; it is recorded, and the share of the
@@ -212,10 +250,16 @@ impl<'g> Round<'_, 'g> {
     /// before that is recorded for [`PLAYERS`].
     fn gradient(&self, net: &Net<'g>, loss: Var<'g>) -> Var<'g> {
         let (g, s) = (self.graph, self.s);
-        let flat = g.pack(net.params, &grad(loss, &net.parameters())).whole();
+        let Group { name, items, .. } = &g.groups()[net.params];
+        let mut gradients = grad(loss, &net.parameters());
+        if name == "d" && s.freeze_d > 0 {
+            let frozen = items.iter().zip(&mut gradients).filter(|(item, _)| is_among_first(&item.name, s.freeze_d));
+            // Adam, whose moments start at 0, leaves these parameters where they are.
+            frozen.for_each(|(item, gradient)| *gradient = g.full(0.0, &item.shape));
+        }
+        let flat = g.pack(net.params, &gradients).whole();
         let flat = if s.decay > 0.0 { flat + g.flat(net.params) * f64::from(s.decay) } else { flat };
         let squares = flat.square().sum_all();
-        let name = &g.groups()[net.params].name;
         if PLAYERS.contains(&name.as_str()) && flat.len() <= BINDABLE {
             // The squares of the largest numbers have no sum in f32, and Adam goes on with such gradients.
             self.seldom_metric(&format!("grad_{name}"), squares.clamp(GREATEST).sqrt());
@@ -249,4 +293,11 @@ impl<'g> Round<'_, 'g> {
         let (old, new) = (g.flat(ema), g.flat(net.params));
         g.assign(old, new + (old - new) * decay);
     }
+}
+
+/// Whether a parameter such as `down0.weight` belongs to the first `count` layers, which are numbered from 0 on.
+fn is_among_first(parameter: &str, count: usize) -> bool {
+    let layer = parameter.split('.').next().unwrap_or_default();
+    let number = layer.trim_start_matches(|c: char| !c.is_ascii_digit());
+    number.parse::<usize>().is_ok_and(|number| number < count)
 }
