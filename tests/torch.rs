@@ -70,6 +70,39 @@ const CASES: &[Case] = &[
         true,
     ),
     (
+        "residual",
+        &[
+            "variant=dcgan",
+            "architecture=residual",
+            "batch=16",
+            "width=4",
+            "norm_d=layer",
+            "r1=10",
+            "optimizer=sgd",
+            "lr_g=0.0001",
+            "lr_d=0.0001",
+        ],
+        GAME,
+        false,
+    ),
+    (
+        "projection",
+        &[
+            "variant=dcgan",
+            "architecture=residual",
+            "conditional=true",
+            "projection=true",
+            "batch=16",
+            "width=4",
+            "norm_d=none",
+            "optimizer=sgd",
+            "lr_g=0.0001",
+            "lr_d=0.0001",
+        ],
+        GAME,
+        false,
+    ),
+    (
         "r3",
         &[
             "variant=gan",
@@ -395,9 +428,7 @@ fn export_for_torch() {
                     Op::Batch { draw, field: Field::Items } if draw.among.is_some() => {
                         format!("labelled{}", draw.number)
                     }
-                    Op::Batch { draw, field: Field::OneHot } if draw.among.is_some() => {
-                        format!("classes{}", draw.number)
-                    }
+                    Op::Batch { draw, field: Field::OneHot } => format!("classes{}", draw.number),
                     Op::Batch { draw, field: Field::Items } => format!("real{}", draw.number),
                     Op::Random { stream, .. } => format!("random{stream}"),
                     _ => continue,

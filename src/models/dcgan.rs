@@ -27,6 +27,7 @@ pub const VARIANT: Variant = Variant {
         "Game",
         "Few images",
         "conditional",
+        "projection",
         "latent",
         "latent_dist",
         "width",
@@ -43,14 +44,32 @@ pub const VARIANT: Variant = Variant {
         Preset::of("default", &[("width", "32"), ("ema", "0.995")]),
         // Dense 128, dense 7x7x256, three transposed convolutions (128, 64, 3) to 56x56; two convolutions (64, 128).
         Preset::of("article", &[("size", "56"), ("channels", "3"), ("architecture", "article")]),
+        // SN-GAN (Miyato et al. 2018, section 4 and table 3) with an averaged generator.
+        Preset::of(
+            "residual",
+            &[
+                ("architecture", "residual"),
+                ("width", "32"),
+                ("spectral", "true"),
+                ("norm_d", "none"),
+                ("objective", "hinge"),
+                ("beta1", "0"),
+                ("beta2", "0.9"),
+                ("latent", "128"),
+                ("ema", "0.999"),
+            ],
+        ),
     ],
     build,
 };
 
 fn build(s: &Settings, examples: &Examples) -> Result<Model> {
-    let nets = Networks::conv(s, examples)?;
+    let nets = match s.architecture {
+        DcganArchitecture::Residual => Networks::residual(s, examples)?,
+        DcganArchitecture::Stages | DcganArchitecture::Article => Networks::conv(s, examples)?,
+    };
     let game = Game::of(s, examples, &nets);
-    if s.architecture == DcganArchitecture::Stages {
+    if s.architecture != DcganArchitecture::Article {
         return game.model();
     }
     let [height, width] = [examples.shape[1], examples.shape[2]];

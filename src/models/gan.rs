@@ -59,6 +59,7 @@ pub const VARIANT: Variant = Variant {
         "Game",
         "Few images",
         "conditional",
+        "projection",
         "latent",
         "latent_dist",
         "hidden_g",

@@ -289,13 +289,17 @@ settings! {
     "Networks" {
         /// Whether the model learns to generate a chosen class, from the labels of the data
         conditional: bool = "false", Rule::Switch;
+        /// Whether a discriminator of classes compares its features with a vector for each class (Miyato and Koyama 2018),
+        /// in place of a plane for each class beside the image
+        projection: bool = "false", Rule::Switch;
         /// Length of the latent vector z; for sequences from a GAN, its length per step
         latent: usize = "100", Rule::Whole(0, 65536);
         /// Number of latent values that all steps of a sequence share, in addition to the `latent` ones of each step
         latent_static: usize = "0", Rule::Whole(0, 65536);
         /// Distribution of the latent vector z; uniform: on (-1, 1); unit: uniform on (0, 1)
         latent_dist: LatentDist = "normal", Rule::OneOf(LatentDist::WORDS);
-        /// Layers of dcgan's networks: stages, one for each halving of the image's side; article, those of the article
+        /// Layers of dcgan's networks: stages, one for each halving of the image's side; article, those of the article;
+        /// residual, a block of two convolutions and a shorter way for each halving (Miyato et al. 2018)
         architecture: DcganArchitecture = "stages", Rule::OneOf(DcganArchitecture::WORDS);
         /// Base channel count of convolutional networks
         width: usize = "64", Rule::Whole(1, 4096);

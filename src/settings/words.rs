@@ -91,6 +91,8 @@ words! {
         Dense = "dense",
         /// Strided convolutions and their transposes.
         Conv = "conv",
+        /// Blocks of two convolutions beside a shorter way.
+        Residual = "residual",
     }
     /// The layers of dcgan's networks.
     DcganArchitecture {
@@ -98,6 +100,8 @@ words! {
         Stages = "stages",
         /// The layers of the article.
         Article = "article",
+        /// Blocks of two convolutions beside a shorter way.
+        Residual = "residual",
     }
     /// The distribution of each value that a decoder gives.
     Likelihood {

@@ -23,7 +23,7 @@ impl Conv {
     }
 
     /// Number of channels `above` stages away from the image.
-    fn channels(&self, above: usize) -> usize {
+    pub fn channels(&self, above: usize) -> usize {
         self.width << above.min(3)
     }
 

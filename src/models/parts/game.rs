@@ -55,6 +55,14 @@ impl<'g> Judgement<'g> {
         }
     }
 
+    /// Judged beside classes `[B, classes]` too: logits grow with the product of the features and a learned vector of the
+    /// class (Miyato and Koyama 2018, equation 3).
+    fn compared(self, net: &Net<'g>, classes: Var<'g>) -> Self {
+        let features = self.hidden.features;
+        let product = features * net.dense_without_bias("project", classes, features.dim(1));
+        Self { logits: self.logits + product.sum(&[1]).reshape(&self.logits.shape()), ..self }
+    }
+
     /// Logits of each of `rows` samples, `[rows]`. A critic that judges each time step has logits `[T * B, 1]`, of
     /// which this is the mean.
     fn by_sample(&self, rows: usize) -> Var<'g> {
@@ -137,6 +145,12 @@ impl<'a> Game<'a> {
         }
         if s.conditional && self.examples.classes == 0 {
             return Err(Error::usage("`conditional` needs classes, and this data set has none"));
+        }
+        if s.projection && (!s.conditional || s.pack > 1 || self.examples.shape.len() == 2) {
+            return Err(Error::usage(
+                "`projection` is how the discriminator of a conditional model sees classes, of images or points: it goes \
+                 with conditional=true and pack=1",
+            ));
         }
         if objective::penalised(s) && self.norms[1] == Norm::Batch {
             return Err(Error::usage(
@@ -447,6 +461,9 @@ impl<'a> Game<'a> {
 
     /// Judges samples `[B, ..]`, with their classes as additional channels, in groups of `pack`.
     fn judge_as_it_is<'g>(&self, dis: &Net<'g>, x: Var<'g>, classes: Option<Var<'g>>) -> Judgement<'g> {
+        if let Some(classes) = classes.filter(|_| self.s.projection) {
+            return (self.discriminator)(dis, x).compared(dis, classes);
+        }
         let mut x = x;
         if let Some(classes) = classes {
             let mut shape = x.shape();

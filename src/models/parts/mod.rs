@@ -16,6 +16,7 @@ pub mod networks;
 pub mod policy;
 pub mod posterior;
 pub mod recurrent;
+pub mod residual;
 pub mod round;
 pub mod stepwise;
 pub mod timegan;

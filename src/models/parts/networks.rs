@@ -8,6 +8,7 @@ use super::{
     heads::Heads,
     hidden::Hidden,
     recurrent::Recurrent,
+    residual::Residual,
 };
 use crate::{
     error::{Error, Result},
@@ -41,6 +42,7 @@ pub struct Networks {
 enum Family {
     Dense(Dense),
     Conv(Conv),
+    Residual(Residual),
     Recurrent(Recurrent),
 }
 
@@ -75,6 +77,16 @@ impl Networks {
         Ok(Self { start: Start::Dcgan, family: Family::Conv(Conv::of(s)), ..Self::dense(s, examples) })
     }
 
+    /// Residual networks, for images.
+    ///
+    /// # Errors
+    /// Those of [`Networks::conv`].
+    pub fn residual(s: &Settings, examples: &Examples) -> Result<Self> {
+        let classes = if s.conditional { examples.classes } else { 0 };
+        let family = Family::Residual(Residual { conv: Conv::of(s), classes });
+        Ok(Self { start: Start::Xavier, family, ..Self::conv(s, examples)? })
+    }
+
     /// Recurrent networks, for sequences: without normalisation. The latent vector holds the static values first, then
     /// the values of each time step.
     pub fn recurrent(s: &Settings, examples: &Examples) -> Self {
@@ -100,8 +112,10 @@ impl Networks {
             let start = if examples.symbols() || examples.roll() { Start::Xavier } else { Start::Uniform };
             return Ok(Self { start, latent: s.latent, ..Self::recurrent(s, examples) });
         }
-        if s.net == Architecture::Conv {
-            return Self::conv(s, examples);
+        match s.net {
+            Architecture::Conv => return Self::conv(s, examples),
+            Architecture::Residual => return Self::residual(s, examples),
+            Architecture::Dense => {}
         }
         if examples.shape.len() == 1 && examples.heads().is_none() && s.likelihood == Likelihood::Bernoulli {
             return Err(Error::usage(
@@ -132,6 +146,7 @@ impl Networks {
                 self.heads.as_ref().map_or(y, |heads| self.drawn(net, heads, y, 1.0, false))
             }
             Family::Conv(conv) => conv.decode(net, z, &self.shape).tanh(),
+            Family::Residual(residual) => residual.decode(net, z, &self.shape).tanh(),
             Family::Recurrent(recurrent) => recurrent.generate(net, &self.distribution, z, &self.shape),
         }
     }
@@ -140,7 +155,7 @@ impl Networks {
     pub fn undrawn<'g>(&self, net: &Net<'g>, z: Var<'g>) -> Var<'g> {
         match &self.family {
             Family::Dense(dense) => dense.generate(net, z, &self.shape),
-            Family::Conv(_) | Family::Recurrent(_) => self.generate(net, z),
+            Family::Conv(_) | Family::Residual(_) | Family::Recurrent(_) => self.generate(net, z),
         }
     }
 
@@ -149,6 +164,7 @@ impl Networks {
         match &self.family {
             Family::Dense(dense) => dense.judge(net, x),
             Family::Conv(conv) => Judgement::of(net, conv.encode(net, x)),
+            Family::Residual(residual) => Judgement::of(net, residual.summed(net, x)),
             Family::Recurrent(recurrent) => recurrent.judge(net, x),
         }
     }
@@ -163,6 +179,7 @@ impl Networks {
         match &self.family {
             Family::Dense(dense) => dense.encode(net, x).into(),
             Family::Conv(conv) => conv.encode(net, x),
+            Family::Residual(residual) => residual.encode(net, x),
             Family::Recurrent(recurrent) => recurrent.encode(net, x),
         }
     }
@@ -181,6 +198,7 @@ impl Networks {
         match &self.family {
             Family::Dense(dense) => dense.decode(net, z, &self.shape),
             Family::Conv(conv) => conv.decode(net, z, &self.shape),
+            Family::Residual(residual) => residual.decode(net, z, &self.shape),
             Family::Recurrent(recurrent) => recurrent.decode(net, z, &self.shape),
         }
     }
