@@ -289,8 +289,8 @@ settings! {
     "Networks" {
         /// Whether the model learns to generate a chosen class, from the labels of the data
         conditional: bool = "false", Rule::Switch;
-        /// Whether a discriminator of classes compares its features with a vector for each class (Miyato and Koyama 2018),
-        /// in place of a plane for each class beside the image
+        /// Whether a conditional discriminator compares its features with a vector for each class, in place of a plane
+        /// for each class beside the image (Miyato and Koyama 2018)
         projection: bool = "false", Rule::Switch;
         /// Length of the latent vector z; for sequences from a GAN, its length per step
         latent: usize = "100", Rule::Whole(0, 65536);

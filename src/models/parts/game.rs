@@ -55,8 +55,8 @@ impl<'g> Judgement<'g> {
         }
     }
 
-    /// Judged beside classes `[B, classes]` too: logits grow with the product of the features and a learned vector of the
-    /// class (Miyato and Koyama 2018, equation 3).
+    /// Judged beside classes `[B, classes]` too: the product of the features and a learned vector of the class is added
+    /// to the logits (Miyato and Koyama 2018, equation 3).
     fn compared(self, net: &Net<'g>, classes: Var<'g>) -> Self {
         let features = self.hidden.features;
         let product = features * net.dense_without_bias("project", classes, features.dim(1));
@@ -148,8 +148,8 @@ impl<'a> Game<'a> {
         }
         if s.projection && (!s.conditional || s.pack > 1 || self.examples.shape.len() == 2) {
             return Err(Error::usage(
-                "`projection` is how the discriminator of a conditional model sees classes, of images or points: it goes \
-                 with conditional=true and pack=1",
+                "`projection` is how the discriminator of a conditional model sees classes, of images or points: it \
+                 goes with conditional=true and pack=1",
             ));
         }
         if objective::penalised(s) && self.norms[1] == Norm::Batch {

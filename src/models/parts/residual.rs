@@ -1,5 +1,5 @@
-//! Residual networks for images (He et al. 2016; Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 3): blocks
-//! of two 3x3 convolutions beside a 1x1 convolution, with one block for each halving of the sides.
+//! Residual networks for images (He et al. 2016; Gulrajani et al. 2017, appendix F; Miyato et al. 2018, table 3): for
+//! each halving of the sides, a block of two 3x3 convolutions beside a 1x1 convolution.
 
 use super::{
     conv::{Conv, Stages},
