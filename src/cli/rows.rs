@@ -36,8 +36,8 @@ pub fn rows(
     Ok(records.to_csv(rows.into_iter()))
 }
 
-/// `count` rows that fulfil all conditions, and sentences on them. Rows whose computed numbers lie beyond those of the
-/// data are drawn anew: products and sums make much of small errors.
+/// `count` rows that fulfil all conditions, and sentences on them. Rows that are like none of the data, such as by
+/// computed numbers beyond its own, are drawn anew: products and sums make much of small errors.
 fn drawn(
     session: &mut Session,
     records: &Records,
@@ -45,7 +45,7 @@ fn drawn(
     seed: u64,
     conditions: &[Condition],
 ) -> Result<(Vec<Vec<TableCell>>, Vec<String>)> {
-    let (mut rows, mut beyond): (Vec<Vec<TableCell>>, Vec<_>) = (vec![], vec![]);
+    let (mut rows, mut odd): (Vec<Vec<TableCell>>, Vec<_>) = (vec![], vec![]);
     let mut drawn = 0;
     let at_once = AT_ONCE.next_multiple_of(session.sample_rows());
     while rows.len() < count {
@@ -55,10 +55,10 @@ fn drawn(
         // Where hardly any row lies within, all are taken.
         let is_strict = drawn < PATIENCE || rows.len() as f64 >= RAREST * drawn as f64;
         for row in records.rows(&samples, drawn, seed).filter(|row| conditions.iter().all(|c| c.holds(row))) {
-            if is_strict && records.is_beyond(&row) { beyond.push(row) } else { rows.push(row) }
+            if is_strict && records.is_odd(&row) { odd.push(row) } else { rows.push(row) }
         }
         drawn += wanted;
-        let fulfilling = rows.len() + beyond.len();
+        let fulfilling = rows.len() + odd.len();
         if !conditions.is_empty() && drawn >= PATIENCE && (fulfilling as f64) < RAREST * drawn as f64 {
             let share = fulfilling as f64 / drawn as f64;
             return Err(Error::failure(format!(
@@ -68,13 +68,14 @@ fn drawn(
             )));
         }
     }
-    let share = 100.0 * (rows.len() + beyond.len()) as f64 / drawn as f64;
+    let share = 100.0 * (rows.len() + odd.len()) as f64 / drawn as f64;
     let fulfil = (!conditions.is_empty()).then(|| format!("{share:.2} % of {drawn} rows fulfil --where"));
-    let anew = records.beyond(&beyond, rows.len() + beyond.len());
+    let anew = records.oddities(&odd, rows.len() + odd.len());
     let anew = anew.into_iter().map(|said| said + ": drawn anew");
     rows.truncate(count);
-    let kept: Vec<Vec<TableCell>> = rows.iter().filter(|row| records.is_beyond(row)).cloned().collect();
-    let kept = records.beyond(&kept, rows.len()).into_iter().map(|said| said + ": kept, as hardly any row lies within");
+    let kept: Vec<Vec<TableCell>> = rows.iter().filter(|row| records.is_odd(row)).cloned().collect();
+    let kept =
+        records.oddities(&kept, rows.len()).into_iter().map(|said| said + ": kept, as hardly any row is otherwise");
     Ok((rows, fulfil.into_iter().chain(anew).chain(kept).collect()))
 }
 

@@ -9,6 +9,7 @@ use super::cells::{self, DATES};
 use super::column::{Column, Role};
 use super::dialect::{Line, Sheet, likewise, shown};
 use super::ends::Ends;
+use super::frame::Step;
 use super::header::looks_like_header;
 use super::scaling::in_every_row;
 use super::statics::Static;
@@ -40,12 +41,12 @@ pub(super) struct Table {
     sums: HashSet<usize>,
 }
 
-/// A column of times: some of its cells, the first time and the usual step, in seconds or in its units.
+/// A column of times: some of its cells, the first time and the usual step.
 pub(super) struct Clock {
     pub column: usize,
     pub texts: BTreeSet<String>,
     pub first: f64,
-    pub step: f64,
+    pub step: Step,
 }
 
 /// The error for a table without any number.

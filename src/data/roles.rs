@@ -3,14 +3,17 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Options;
-use super::cells::{self, MONTH};
+use super::cells::{self, DATES, MONTH};
 use super::column::{Column, Role};
 use super::columns::{Clock, Table};
 use super::dialect::{Sheet, shown};
+use super::frame::{self, Step};
 use crate::error::{Result, counted};
 
 /// Smallest number of rows that show whether a column counts them.
 const FEW: usize = 3;
+/// How much more even the steps of dates are where only one way of reading them can be meant.
+const CLEARLY: f64 = 1.5;
 /// Most different times whose form is looked at.
 const TEXTS: usize = 10_000;
 /// Names of columns that count rows or steps.
@@ -159,6 +162,9 @@ impl Table {
             Some(name) => vec![self.find(&sheet.file, name, "group")?],
             None => (0..self.all.len()).filter(|i| self.may_be_group(*i, date.is_some())).collect(),
         };
+        if let Some(date) = date {
+            self.settle_dates(sheet, date)?;
+        }
         let mut codes: Vec<Codes> = candidates.iter().map(|_| Codes::default()).collect();
         let (mut times, mut texts) = (vec![], BTreeSet::new());
         let most = if wanted.is_some() { usize::MAX } else { self.rows() / 2 };
@@ -206,6 +212,36 @@ impl Table {
         if let Some(date) = date {
             self.find_order(&sheet.name, (date, texts), &times);
         }
+        Ok(())
+    }
+
+    /// Of the ways in which all dates of a column can be read, such as day or month first, takes the one by which they
+    /// follow each other most evenly.
+    fn settle_dates(&mut self, sheet: &Sheet, column: usize) -> Result<()> {
+        let open = self.all[column].dates;
+        let ways: Vec<usize> = (0..DATES.len()).filter(|bit| open >> bit & 1 == 1).collect();
+        if ways.len() < 2 {
+            return Ok(());
+        }
+        let mut times = vec![vec![]; ways.len()];
+        self.each_row(sheet, |row| {
+            let read = |way: &usize| DATES[*way].1(&row[column]).unwrap_or(f64::NAN);
+            times.iter_mut().zip(&ways).for_each(|(times, way)| times.push(read(way)));
+        })?;
+        if times.iter().all(|other| other.iter().zip(&times[0]).all(|(a, b)| a.to_bits() == b.to_bits())) {
+            return Ok(());
+        }
+        let unevenness: Vec<f64> = times.into_iter().map(unevenness).collect();
+        let best = (0..ways.len()).min_by(|a, b| unevenness[*a].total_cmp(&unevenness[*b])).unwrap_or(0);
+        let raw = &mut self.all[column];
+        raw.dates = 1 << ways[best];
+        let (file, name, way) = (&sheet.name, shown(&raw.name), DATES[ways[best]].0);
+        let others: Vec<&str> = (0..ways.len()).filter(|n| *n != best).map(|n| DATES[ways[n]].0).collect();
+        let are_clear = (0..ways.len()).all(|n| n == best || unevenness[n] > CLEARLY * unevenness[best]);
+        let why =
+            if are_clear { "which makes their steps even" } else { "as nothing tells: 2020-03-01 would be clear" };
+        self.notes
+            .push(format!("`{file}`: the dates of {name} are read as {way}, not as {}, {why}", others.join(" or ")));
         Ok(())
     }
 
@@ -260,18 +296,23 @@ impl Table {
             ));
             return;
         }
+        let first = times.iter().copied().fold(f64::INFINITY, f64::min);
+        let pairs = series.iter().flat_map(|rows| rows.windows(2)).map(|pair| [times[pair[0]], times[pair[1]]]);
+        let months = if self.all[column].dates != 0 { frame::usual_months(pairs) } else { None };
+        let clock = |step| first.is_finite().then_some(Clock { column, texts, first, step });
         // Where most steps are equal, a much longer one is a hole.
         let mut lengths: Vec<f64> = all.iter().map(|(step, _)| step.abs()).collect();
         lengths.sort_by(f64::total_cmp);
         let Some(&usual) = lengths.get(lengths.len() / 2).filter(|usual| **usual > 0.0) else { return };
-        let is_usual = |step: &&f64| (**step - usual).abs() <= 0.01 * usual;
+        // Months have no usual length, and differ little.
+        let near = if months.is_some() { 0.12 } else { 0.01 };
+        let is_usual = |step: &&f64| (**step - usual).abs() <= near * usual;
         if 2 * lengths.iter().filter(is_usual).count() < lengths.len() {
             return;
         }
-        let first = times.iter().copied().fold(f64::INFINITY, f64::min);
-        // Months have no usual length.
         let are_usual = 4 * lengths.iter().filter(is_usual).count() >= 3 * lengths.len();
-        self.clock = (first.is_finite() && are_usual).then_some(Clock { column, texts, first, step: usual });
+        let seconds = are_usual.then_some(Step::Units(usual));
+        self.clock = months.map(Step::Months).or(seconds).and_then(clock);
         let before = |rows: &[usize]| {
             let rows: Vec<usize> = if self.is_reversed { rows.iter().rev().copied().collect() } else { rows.to_vec() };
             steps(&rows)
@@ -346,6 +387,16 @@ impl Codes {
         let advances = |(id, time): (&u32, &f64)| *time > std::mem::replace(&mut last[*id as usize], *time);
         times.windows(2).any(|pair| pair[0] >= pair[1]) && self.ids.iter().zip(times).all(advances)
     }
+}
+
+/// The longest step between different times, in steps of the usual length.
+fn unevenness(mut times: Vec<f64>) -> f64 {
+    times.retain(|time| time.is_finite());
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    steps.sort_by(f64::total_cmp);
+    steps.last().map_or(1.0, |longest| longest / steps[steps.len() / 2])
 }
 
 fn is_dated(what: &str) -> bool {

@@ -490,5 +490,5 @@ fn repeated_ids_are_said() {
     assert!(twice.contains(words), "{twice}");
     let several = notes(&text(400, &|i| i * 3 / 5));
     assert!(several.contains("160 rows have the id of an earlier one"), "{several}");
-    assert!(several.contains("--set group=order_id"), "{several}");
+    assert!(several.contains("--set \"group=order_id\""), "{several}");
 }

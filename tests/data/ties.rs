@@ -1,11 +1,11 @@
 //! Ties between columns of tables from offices: which way round they are computed, and rules that nearly all rows keep.
 
-use saddle::data::{Dataset, Known, Options, Pattern};
+use saddle::data::{Dataset, Known, Options, Pattern, TableCell};
 
 use crate::derived::{is_derived, mixed};
 use crate::records::{back, records, typed};
 use crate::tables::said;
-use crate::{folder_of, open_at, open_file};
+use crate::{floats, folder_of, open_at, open_file};
 
 fn money(cents: usize) -> String {
     format!("{}.{:02}", cents / 100, cents % 100)
@@ -271,11 +271,11 @@ fn what_samples_do_beyond_the_data_is_said() {
     let count = rows.iter().filter(|row| !(low..=high).contains(&cents(row))).count();
     let wanted =
         format!("{count} of 500 rows had a computed `total` beyond the {} to {} of the data", money(low), money(high));
-    let beyond = records.beyond(&rows, 500);
+    let beyond = records.oddities(&rows, 500);
     assert!(count > 50 && beyond == [wanted], "{count}: {beyond:?}");
-    assert_eq!(rows.iter().filter(|row| records.is_beyond(row)).count(), count);
+    assert_eq!(rows.iter().filter(|row| records.is_odd(row)).count(), count);
     let own: Vec<_> = records.rows(crate::floats(&set), 0, 0).collect();
-    assert!(!own.iter().any(|row| records.is_beyond(row)));
+    assert!(!own.iter().any(|row| records.is_odd(row)));
     let row = |i: usize| {
         let place = if i % 100 == 7 { 20 + i / 100 } else { i * 7919 % 9973 % 9 };
         vec![format!("0{}", 1000 + place), format!("town {}", place / 3)]
@@ -364,7 +364,7 @@ fn what_no_row_has_is_said() {
     for note in [
         "`c`: 1 cell, such as `z` (line 4), with a value that the model never saw",
         "`m`: 1 cell, such as `90000` (line 5), far beyond the data",
-        "`triple`: 1 cell, such as `52` (line 3), not what follows from `n` in all rows",
+        "`triple`: 1 cell, such as `52` (line 3), not what `n` told in all rows of the data",
     ] {
         assert!(about.notes.iter().any(|said| said == note), "{note}: {:?}", about.notes);
     }
@@ -385,7 +385,7 @@ fn what_is_told_may_have_gaps() {
         let told = if customer == 7 { "" } else { told };
         vec![format!("c{customer:02}"), told.to_owned(), (i * 7919 % 9973).to_string()]
     };
-    let words = "category -> not learned, `customer` tells it, gaps are learned";
+    let words = "3.9 % gaps -> not learned, `customer` tells it, gaps are learned";
     let set = opened(&table("customer,region,amount", 900, row), &Options::default(), &[("region", words)]);
     let rows = mixed(&set);
     let gaps = rows.iter().filter(|row| row[1].text.is_empty()).count();
@@ -402,4 +402,71 @@ fn what_is_told_may_have_gaps() {
     };
     let words = "category -> not learned, `customer` tells it";
     opened(&table("customer,region,amount", 900, row), &Options::default(), &[("region", words)]);
+}
+
+/// Where a status says whether there is a date, samples without one, or with one, are odd, and so are rows of others.
+#[test]
+fn what_tells_gaps_is_kept_and_said() {
+    let row = |i: usize| {
+        let status = ["sent", "done", "void"][i * 31 % 7 % 3];
+        let date = if status == "done" {
+            Pattern::new("Y-m-d").write(86_400.0 * (18_000 + i * 613 % 997) as f64)
+        } else {
+            String::new()
+        };
+        // The weight is known where the date is.
+        let weight = if date.is_empty() { String::new() } else { (i * 7919 % 9973).to_string() };
+        vec![status.to_owned(), date, weight, (i * 104_729 % 9973).to_string()]
+    };
+    let text = table("status,date,weight,amount", 700, row);
+    let set = open_file("a.csv", &text, &Options::default()).unwrap();
+    assert!(said(&set).contains("`status` tells whether `date` is empty"), "{}", said(&set));
+    assert!(!records(&set).rows(floats(&set), 0, 0).any(|row| records(&set).is_odd(&row)));
+    let rows = mixed(&set);
+    let is_odd = |row: &Vec<TableCell>| (row[0].text == "done") == row[1].text.is_empty();
+    let odd = rows.iter().filter(|row| is_odd(row)).count();
+    assert!(odd > 50 && rows.iter().all(|row| !is_odd(row) || records(&set).is_odd(row)), "{odd}");
+    assert!(
+        records(&set)
+            .oddities(&rows, 700)
+            .iter()
+            .any(|said| said.starts_with(&format!("{odd} of 700 rows had `date`")))
+    );
+    let known = Known { series: set.series.clone(), range: String::new() };
+    let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };
+    let about = open_file(
+        "b.csv",
+        "status,date,weight,amount,kind\nvoid,2021-03-01,5,17,x\ndone,,,17,y\nsent,,,4,z\n",
+        &options,
+    )
+    .unwrap()
+    .about;
+    assert_eq!(about.faults[0].first().map(String::as_str), Some("`date` `2021-03-01`: `status` says otherwise"));
+    assert!(!about.faults[1].is_empty() && about.faults[2].is_empty(), "{:?}", about.faults);
+}
+
+/// First days of months could be days of Januaries: the reading by which times follow each other evenly is taken, said,
+/// and the months come back.
+#[test]
+fn months_of_series_are_read_and_written_by_their_steps() {
+    let row =
+        |i: usize| format!("{:02}/{:02}/{},{},{}\n", 1, 1 + i % 12, 2017 + i % 84 / 12, 100 + i * 613 % 97, i / 84);
+    let text: String = std::iter::once("day,sales,shop\n".into()).chain((0..252).map(row)).collect();
+    let options = Options { window: Some(12), group: Some("shop".into()), ..Options::default() };
+    let set = open_file("a.csv", &text, &options).unwrap();
+    assert!(said(&set).contains("the dates of `day` are read as day/month/year"), "{}", said(&set));
+    assert!(!said(&set).contains("jumps"), "{}", said(&set));
+    let csv = set.series.as_ref().unwrap().to_csv(&[0.5; 24], 12);
+    let csv = String::from_utf8(csv).unwrap();
+    let days: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(days.len(), 24, "{csv}");
+    assert_eq!([days[0], days[1], days[11], days[12]], ["01/01/2017", "01/02/2017", "01/12/2017", "01/01/2017"]);
+    // The last days of months, of the ways that all can be meant.
+    let ends = ["2021-01-31", "2021-02-28", "2021-03-31", "2021-04-30", "2021-05-31", "2021-06-30", "2021-07-31"];
+    let rows: String = ends.iter().enumerate().map(|(i, day)| format!("{day},{}\n", i * 7 % 5)).collect();
+    let options = Options { window: Some(4), holdout: 0.0, ..Options::default() };
+    let set = open_file("a.csv", format!("day,sales\n{rows}"), &options).unwrap();
+    let csv = String::from_utf8(set.series.as_ref().unwrap().to_csv(&[0.5; 4], 4)).unwrap();
+    let days: Vec<&str> = csv.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+    assert_eq!(days, ends[..4], "{csv}");
 }

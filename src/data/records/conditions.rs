@@ -75,7 +75,8 @@ impl Condition {
         if !special && number.is_none() {
             return Err(match &column.kind {
                 Kind::Category if column.is_compared() => {
-                    unknown(&format!("value of `{}`", column.name), value, column.texts())
+                    let values = column.texts().into_iter().filter(|text| !text.is_empty());
+                    unknown(&format!("value of `{}`", column.name), value, values)
                 }
                 Kind::Date(pattern) => {
                     let letters = pattern.letters();

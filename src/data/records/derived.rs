@@ -1,14 +1,15 @@
 //! Columns that follow from others: sums, products, shares and texts are computed, and of a number that is never below
 //! others what it is above them is learned. So samples keep what all rows of the data keep.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::coding::{Coding, Drawn, Value};
 use super::encode::{Cells, FEW, How, is_common_mark};
+use super::odd::Gaps;
 use super::relation::Relation;
-use super::rules::{Rule, rounding_of, spare, usual};
+use super::rules::{Kept, Rule, rounding_of, spare, usual};
 use super::{Cell, Column, Kind, Role};
 use crate::data::cells::is_missing;
 use crate::settings::Decimal;
@@ -51,17 +52,8 @@ impl Candidate<'_> {
 }
 
 /// The value of a cell by which others know it.
-fn key(text: &str, number: Option<f64>) -> String {
+pub(super) fn key(text: &str, number: Option<f64>) -> String {
     number.map_or_else(|| text.to_owned(), |number| number.to_string())
-}
-
-/// A rule that rows of the data keep.
-pub(super) struct Kept {
-    pub rule: Rule,
-    /// The rows that break it.
-    pub broken: Vec<usize>,
-    /// Whether all samples keep it.
-    pub by_samples: bool,
 }
 
 /// Columns with the way in which they follow from others, if they do. What tells of a column never follows from it.
@@ -73,18 +65,20 @@ pub(super) struct Finder<'a> {
     found: Vec<Option<Derived>>,
     /// Columns by whose values others are known: only those of the data may come back.
     keys: HashSet<usize>,
+    /// Columns whose gaps others tell.
+    gaps: Vec<Gaps>,
 }
 
 impl<'a> Finder<'a> {
     /// Nothing found yet in these columns.
     pub fn new(columns: &'a [Candidate<'a>], rows: &'a [usize], how: How, decimal: Decimal) -> Self {
         let found = columns.iter().map(|_| None).collect();
-        Self { columns, rows, how, decimal, found, keys: HashSet::new() }
+        Self { columns, rows, how, decimal, found, keys: HashSet::new(), gaps: vec![] }
     }
 
     /// For each column how it follows by these rules, which may be of some rows only; and the rules that samples need
-    /// not keep, or that some rows break.
-    pub fn find(mut self, rules: Vec<Rule>) -> (Vec<Option<Derived>>, Vec<Kept>) {
+    /// not keep, or that some rows break; and the columns whose gaps others tell.
+    pub fn find(mut self, rules: Vec<Rule>) -> (Vec<Option<Derived>>, Vec<Kept>, Vec<Gaps>) {
         for rule in rules.iter().filter(|rule| rule.relation.is_exact()) {
             self.try_one(rule.relation, rule.last, &rule.first);
         }
@@ -111,6 +105,9 @@ impl<'a> Finder<'a> {
                 self.try_one(Relation::NotBelow, last, &first);
             }
         }
+        let fills = rules.iter().filter(|rule| rule.relation == Relation::Fills && self.columns[rule.last].is_free);
+        let all_keep = |(gaps, broken): (Gaps, Vec<usize>)| broken.is_empty().then_some(gaps);
+        self.gaps = fills.filter_map(|rule| all_keep(Gaps::of(rule, self.columns, self.rows))).collect();
         let kept = |rule: Rule| {
             let by_samples = self.keeps(&rule);
             // A column stands beside the values of others only where all rows have it so.
@@ -133,7 +130,7 @@ impl<'a> Finder<'a> {
         for derived in found.iter_mut().flatten() {
             derived.from.iter_mut().for_each(|from| *from = self.columns[*from].place);
         }
-        (found, left)
+        (found, left, self.gaps)
     }
 
     fn try_one(&mut self, relation: Relation, last: usize, first: &[usize]) {
@@ -175,6 +172,9 @@ impl<'a> Finder<'a> {
 
     /// The rows that break a rule, in which nothing is left open.
     fn broken(&self, rule: &Rule) -> Vec<usize> {
+        if rule.relation == Relation::Fills {
+            return Gaps::of(rule, self.columns, self.rows).1;
+        }
         let column = &self.columns[rule.last];
         if rule.relation == Relation::Follows {
             let other = &self.columns[rule.first[0]];
@@ -192,6 +192,10 @@ impl<'a> Finder<'a> {
 
     /// Whether what was found keeps a rule.
     fn keeps(&self, rule: &Rule) -> bool {
+        if rule.relation == Relation::Fills {
+            let [last, first] = [rule.last, rule.first[0]].map(|n| self.columns[n].place);
+            return self.gaps.iter().any(|gaps| (gaps.column, gaps.from) == (last, first));
+        }
         let by = |derived: &Derived| match rule.relation {
             Relation::Follows => {
                 derived.from[0] == rule.first[0] || self.keeps(&Rule { last: derived.from[0], ..rule.clone() })
@@ -380,7 +384,7 @@ impl Derived {
     pub(super) fn texts(&self) -> Vec<&str> {
         let gaps = self.rest.iter().flat_map(|coding| &coding.values).filter(|value| value.number.is_none());
         let all = self.pairs.values().chain([&self.gap]).chain(gaps.map(|value| &value.text));
-        all.map(String::as_str).collect()
+        all.map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// How its values come about, with the names of the columns that it follows from.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::drawn::Drawn;
+use super::encode::Cells;
 use crate::data::Split;
 use crate::data::column::Column as Raw;
 use crate::data::random::Root;
@@ -90,6 +91,30 @@ pub fn counts(raw: &Raw) -> Counts {
         () if differ => Counts::Differ,
         () => Counts::No,
     }
+}
+
+/// Share of the rows that have the id of an earlier one from which on ids are those of entities with several rows.
+const ENTITIES: f64 = 0.05;
+
+/// The rows that have the id of an earlier one, each behind the first of these.
+pub(super) fn again(cells: &Cells, rows: usize) -> Vec<[usize; 2]> {
+    let mut first: HashMap<(Option<&str>, u64), usize> = HashMap::new();
+    let mut again = vec![];
+    for row in (0..rows).filter(|row| !cells.is_gap(*row)) {
+        let number = cells.number(row);
+        // The same number may be kept as a text in one row and not in another.
+        let id = (cells.text(row).filter(|_| number.is_none()), number.unwrap_or(0.0).to_bits());
+        match first.get(&id) {
+            Some(before) => again.push([*before, row]),
+            None => _ = first.insert(id, row),
+        }
+    }
+    again
+}
+
+/// Whether so many rows share ids that these are those of entities, and no mistake.
+pub(super) fn are_of_entities(again: &[[usize; 2]], rows: usize) -> bool {
+    again.len() as f64 > ENTITIES * rows as f64
 }
 
 /// Ids that none of the data is: a prefix and numbers of at least `width` digits, or the digits of such numbers in the

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::encode::{Cells, encoded};
-use super::gaps::Gaps;
-use super::read::repeated;
+use super::ids;
+use super::odd::Gaps;
 use super::types::{Wish, moments, texts};
 use super::{Column, Kind, Records, Role};
 use crate::data::cells::is_missing;
@@ -52,7 +52,7 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
         );
         places.insert(n, place);
     }
-    let texts = texts(table, sheet, &Gaps::of(options, table, sheet)?, &wishes)?;
+    let texts = texts(table, sheet, &super::gaps::Gaps::of(options, table, sheet)?, &wishes)?;
     let numbers = |n: usize| match &known.columns[n].kind {
         _ if !known.columns[n].is_compared() => vec![],
         Kind::Category => vec![],
@@ -70,17 +70,19 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
         _ => None,
     };
     let texts = known.columns.iter().map(|column| column.texts().into_iter().collect()).collect();
-    let faults = Faults { known, sheet, read: &read, texts };
+    let shared = |(n, cells): (&usize, &Cells)| {
+        let again = ids::again(cells, table.rows());
+        let is_mistake = !ids::are_of_entities(&again, table.rows());
+        is_mistake.then(|| (*n, again.concat().into_iter().collect::<HashSet<_>>()))
+    };
+    let is_id = |(n, _): &(&usize, &Cells)| matches!(known.columns[**n].role, Role::Id(_));
+    let shared = read.iter().filter(is_id).filter_map(shared).collect();
+    let faults = Faults { known, sheet, read: &read, texts, shared };
     let found: Vec<Vec<Fault>> = rows.iter().map(|row| faults.of(*row)).collect();
     faults.check(&found, rows.len())?;
     let lacking = (!lacking.is_empty())
         .then(|| format!("`{}` lacks {}, which the model knows but did not learn", sheet.file, lacking.join(", ")));
-    let twice = |(n, cells): (&usize, &Cells)| {
-        let column = Some(&known.columns[*n]).filter(|column| matches!(column.role, Role::Id(_)))?;
-        repeated(&column.name, cells, table.rows(), |row| table.line(sheet, row))
-    };
     let notes = faults.notes(&found, |i| table.line(sheet, rows[i])).into_iter().chain(lacking);
-    let notes = notes.chain(read.iter().filter_map(twice));
     // Rows are called by their ids, where they have some.
     let id = known.columns.iter().position(|column| matches!(column.role, Role::Id(_)));
     let id = id.and_then(|n| read.get(&n));
@@ -113,6 +115,10 @@ enum What {
     IsBeyond,
     /// It is not what other columns tell in all rows.
     BreaksTie,
+    /// It is a gap where another column says that it is none, or the other way round.
+    BreaksGaps,
+    /// It is an id that another row has too.
+    IsShared,
 }
 
 /// What is wrong with a cell, and its column.
@@ -133,6 +139,8 @@ struct Faults<'a> {
     read: &'a BTreeMap<usize, Cells<'a>>,
     /// For each column, the texts that it has.
     texts: Vec<HashSet<&'a str>>,
+    /// For each column, the rows whose id another row has too.
+    shared: BTreeMap<usize, HashSet<usize>>,
 }
 
 impl<'a> Faults<'a> {
@@ -155,7 +163,8 @@ impl<'a> Faults<'a> {
         let is_known = |text: &str| is_missing(text) || self.texts[n].contains(text);
         match &column.role {
             Role::Constant(same) => text.is_some_and(|text| text != same).then_some(What::IsNew),
-            Role::Id(_) => None,
+            Role::Id(_) => self.shared.get(&n).is_some_and(|rows| rows.contains(&row)).then_some(What::IsShared),
+            _ if self.gaps(n, row).is_some() => Some(What::BreaksGaps),
             _ if column.kind != Kind::Category && number.is_none() && text.is_some_and(|text| !is_known(text)) => {
                 Some(What::Misfits)
             }
@@ -178,6 +187,20 @@ impl<'a> Faults<'a> {
         }
     }
 
+    /// The column that says whether the cell of this one is a gap, if the row breaks that.
+    fn gaps(&self, column: usize, row: usize) -> Option<usize> {
+        let cell = |n: usize| self.read.get(&n).map(|cells| (cells.text(row), cells.number(row)));
+        let is_broken =
+            |gaps: &&Gaps| cell(column).zip(cell(gaps.from)).is_some_and(|(own, from)| gaps.is_broken(own, from));
+        self.known.gaps.iter().filter(|gaps| gaps.column == column).find(is_broken).map(|gaps| gaps.from)
+    }
+
+    /// The columns that tell whether one is empty, for people.
+    fn signs(&self, column: usize) -> String {
+        let from = self.known.gaps.iter().filter(|gaps| gaps.column == column).map(|gaps| gaps.from);
+        from.map(|from| shown(&self.known.columns[from].name)).collect::<Vec<_>>().join(" or ")
+    }
+
     /// The columns that tell of one, for people.
     fn sources(&self, column: usize) -> String {
         let Role::Derived(derived) = &self.known.columns[column].role else { return String::new() };
@@ -194,6 +217,8 @@ impl<'a> Faults<'a> {
             What::IsNew => format!("{name} {text}: never seen"),
             What::IsBeyond => format!("{name} {text}: far beyond the data"),
             What::BreaksTie => format!("{name} {text}: not what follows from {}", self.sources(fault.column)),
+            What::BreaksGaps => format!("{name} {text}: {} says otherwise", self.signs(fault.column)),
+            What::IsShared => format!("{name} {text}: another row has it too"),
         }
     }
 
@@ -210,7 +235,13 @@ impl<'a> Faults<'a> {
                 What::Misfits => format!("{some} {}: read as gaps", self.known.columns[column].kind.lacks()),
                 What::IsNew => format!("{some} with a value that the model never saw"),
                 What::IsBeyond => format!("{some} far beyond the data"),
-                What::BreaksTie => format!("{some} not what follows from {} in all rows", self.sources(column)),
+                What::BreaksTie => {
+                    format!("{some} not what {} told in all rows of the data", self.sources(column))
+                }
+                What::BreaksGaps => {
+                    format!("{some} empty or not against what {} told in all rows of the data", self.signs(column))
+                }
+                What::IsShared => format!("{some} with the id of another row"),
             }
         };
         all.into_iter().map(note).collect()

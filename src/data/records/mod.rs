@@ -14,6 +14,7 @@ mod encode;
 mod gaps;
 mod ids;
 mod known;
+mod odd;
 mod ranks;
 mod read;
 mod relation;
@@ -78,6 +79,9 @@ pub struct Records {
     /// Whether examples end with the number of a value that the row has, among those of all [`Records::given`] choices.
     #[serde(default)]
     by_value: bool,
+    /// Columns whose gaps others tell, in all rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    gaps: Vec<odd::Gaps>,
 }
 
 /// A column of a table.
@@ -341,28 +345,6 @@ impl Records {
         self.codings().filter_map(of).collect()
     }
 
-    /// Whether a computed number of a row lies beyond those of the data.
-    pub fn is_beyond(&self, row: &[Cell]) -> bool {
-        row.iter().zip(self.written()).any(|(cell, column)| column.is_beyond(cell))
-    }
-
-    /// Sentences on the columns whose computed numbers, in these of so many rows, lie beyond those of the data.
-    pub fn beyond(&self, rows: &[Vec<Cell>], all: usize) -> Vec<String> {
-        let of = |(n, column): (usize, &Column)| {
-            let Role::Derived(derived) = &column.role else { return None };
-            let (count, [low, high]) = (rows.iter().filter(|row| column.is_beyond(&row[n])).count(), derived.ends());
-            (count > 0).then(|| {
-                format!(
-                    "{count} of {all} rows had a computed {} beyond the {} to {} of the data",
-                    shown(&column.name),
-                    self.text(column, low),
-                    self.text(column, high)
-                )
-            })
-        };
-        self.written().enumerate().filter_map(of).collect()
-    }
-
     /// The column of this name.
     ///
     /// # Errors
@@ -390,6 +372,7 @@ impl Records {
             Role::Constant(_) | Role::Skipped => true,
         };
         let is_ordered = derived::order(&self.columns).is_some();
+        let is_ordered = is_ordered && self.gaps.iter().all(|gaps| gaps.is_possible(self.columns.len()));
         let fits = is_ordered && values > 0 && values == self.names.len() && self.columns.iter().all(is_possible);
         if fits { Ok(()) } else { Err(Error::failure("its columns do not fit together")) }
     }
@@ -399,14 +382,6 @@ impl Column {
     /// What the file calls it.
     pub fn title(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.name)
-    }
-
-    /// Whether a cell is a computed number beyond those of the data.
-    fn is_beyond(&self, cell: &Cell) -> bool {
-        match &self.role {
-            Role::Derived(derived) => cell.number.is_some_and(|number| derived.is_beyond(number)),
-            _ => false,
-        }
     }
 
     /// How it is learned, or what of it is.

@@ -1,12 +1,14 @@
 //! Reading a table of typed columns.
 
-use std::collections::HashMap;
 use std::path::Path;
 
-use super::derived::{Candidate, Finder, Kept};
+use super::derived::{Candidate, Finder};
 use super::encode::{Cells, How, encoded};
 use super::gaps::Gaps;
+use super::ids;
+use super::odd;
 use super::relation::Relation;
+use super::rules::Kept;
 use super::types::{Examined, Found, Texts, Wish, moments, texts, wishes};
 use super::{Coding, Column, Derived, Kind, Records, Role, Rule, Style, Values};
 use crate::data::column::Column as Raw;
@@ -83,7 +85,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
     }
     let how = How { levels: options.levels, rare: options.rare, modes: options.encode == Some(Encode::Modes) };
     let may_follow = |i: usize| options.derive && !how.modes && wishes.get(&i) != Some(&Wish::Learned);
-    let (derived, rules) = followed(&found, &learned, may_follow, how, sheet.decimal);
+    let (derived, rules, gap_ties) = followed(&found, &learned, may_follow, how, sheet.decimal);
     let (title_quotes, quotes) = sheet.quotes(table.all.len(), !table.is_headless());
     let mut columns = vec![];
     let mut cells = vec![];
@@ -127,6 +129,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
         columns,
         names,
         by_value: options.by_value,
+        gaps: gap_ties,
         separator: sheet.separator,
         decimal: sheet.decimal,
         crlf: sheet.crlf,
@@ -172,6 +175,7 @@ pub fn read(path: &Path, sheet: &Sheet, table: &Table, options: &Options) -> Res
                 .chain(ids.into_iter().flatten())
                 .chain(personal(&records))
                 .chain(following(&records))
+                .chain(records.told_gaps())
                 .chain(ruled(&rules, &records.columns))
                 .chain(nearly(&rules, &records.columns, rows.len(), |row| table.line(sheet, row)))
                 .map(|note| format!("`{}`: {note}", sheet.name)),
@@ -235,7 +239,7 @@ fn followed(
     may_follow: impl Fn(usize) -> bool,
     how: How,
     decimal: Decimal,
-) -> (Vec<Option<Derived>>, Vec<Kept>) {
+) -> (Vec<Option<Derived>>, Vec<Kept>, Vec<odd::Gaps>) {
     let candidates: Vec<Candidate> = found
         .iter()
         .enumerate()
@@ -244,14 +248,14 @@ fn followed(
         })
         .collect();
     let values: Vec<Values> = candidates.iter().map(|column| column.cells.values(rows)).collect();
-    let (derived, mut left) = Finder::new(&candidates, rows, how, decimal).find(Rule::find(&values));
+    let (derived, mut left, gaps) = Finder::new(&candidates, rows, how, decimal).find(Rule::find(&values));
     let mut all = vec![None; found.len()];
     candidates.iter().zip(derived).for_each(|(column, derived)| all[column.place] = derived);
     for Kept { rule, .. } in &mut left {
         rule.last = candidates[rule.last].place;
         rule.first.iter_mut().for_each(|first| *first = candidates[*first].place);
     }
-    (all, left)
+    (all, left, gaps)
 }
 
 /// A sentence on the columns that follow from others, if there are any.
@@ -277,30 +281,15 @@ fn numbered(records: &Records) -> Option<String> {
     Some(format!("{} {are}, not learned: `--types \"{name}=category\"`, or number, learns the column", shown(name)))
 }
 
-/// Share of the rows that have the id of an earlier one from which on ids are those of entities with several rows.
-const ENTITIES: f64 = 0.05;
-
 /// A sentence on the ids of a column that more than one of its rows has, if there are any.
-pub(super) fn repeated<'l>(name: &str, cells: &Cells, rows: usize, line: impl Fn(usize) -> Line<'l>) -> Option<String> {
-    let mut first: HashMap<(Option<&str>, u64), usize> = HashMap::new();
-    let mut again = vec![];
-    for row in (0..rows).filter(|row| !cells.is_gap(*row)) {
-        let number = cells.number(row);
-        // The same number may be kept as a text in one row and not in another.
-        let id = (cells.text(row).filter(|_| number.is_none()), number.unwrap_or(0.0).to_bits());
-        match first.get(&id) {
-            Some(before) => again.push((*before, row)),
-            None => _ = first.insert(id, row),
-        }
-    }
-    let ((before, row), count) = (again.first()?, again.len());
-    let are_many = count as f64 > ENTITIES * rows as f64;
-    let (shown, have) = (shown(name), if count == 1 { "has" } else { "have" });
-    let (count, row) = (counted(count, "row"), line(*row));
+fn repeated<'l>(name: &str, cells: &Cells, rows: usize, line: impl Fn(usize) -> Line<'l>) -> Option<String> {
+    let again = ids::again(cells, rows);
+    let ([before, row], have) = (again.first()?, if again.len() == 1 { "has" } else { "have" });
+    let (shown, count, row) = (shown(name), counted(again.len(), "row"), line(*row));
     let some = format!("{shown}: {count} {have} the id of an earlier one, such as line {row}");
-    Some(match are_many {
+    Some(match ids::are_of_entities(&again, rows) {
         true => format!(
-            "{some}: rows are learned one by one, and each sample has an id of its own; `--set group={name}` with \
+            "{some}: rows are learned one by one, and each sample has an id of its own; `--set \"group={name}\"` with \
              lstm-gan, rvae or lstm learns the rows of each id as a series"
         ),
         false => format!("{some} (that of line {})", line(*before)),

@@ -32,6 +32,8 @@ pub(super) enum Relation {
     NotBelow,
     /// Always the same beside the same.
     Follows,
+    /// A gap or none, always the same beside the same.
+    Fills,
 }
 
 /// A weighted sum of up to three numbers.
@@ -88,13 +90,13 @@ impl Weights {
 impl Relation {
     /// Whether numbers follow from numbers, but for rounding.
     pub fn is_exact(self) -> bool {
-        !matches!(self, Self::NotBelow | Self::Follows)
+        !matches!(self, Self::NotBelow | Self::Follows | Self::Fills)
     }
 
     /// Numbers of columns that can tell something in this way.
     pub fn counts(self) -> std::ops::RangeInclusive<usize> {
         match self {
-            Self::Follows | Self::Share(_) => 1..=1,
+            Self::Follows | Self::Fills | Self::Share(_) => 1..=1,
             Self::Quotient(_) | Self::Unrated(_) => 2..=2,
             Self::Of(..) => 2..=3,
             Self::Linear(_) => 1..=3,
@@ -120,7 +122,7 @@ impl Relation {
             Self::Quotient(factor) => factor * next() / next(),
             Self::Share(factor) => factor * next(),
             Self::NotBelow => first.fold(f64::NAN, f64::max),
-            Self::Follows => f64::NAN,
+            Self::Follows | Self::Fills => f64::NAN,
         };
         if value.is_finite() { value } else { f64::NAN }
     }
@@ -162,7 +164,7 @@ impl Relation {
             },
             Self::Share(factor) => format!("{} / {}", first[0], rounded(factor.recip())),
             Self::NotBelow => first.join(" or "),
-            Self::Follows => first.concat(),
+            Self::Follows | Self::Fills => first.concat(),
         }
     }
 }

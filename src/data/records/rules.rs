@@ -1,9 +1,10 @@
 //! Rules that the rows of a table keep: sums, products, shares, orders, columns that follow from others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use super::Values;
+use super::encode::FEW;
 use super::relation::Relation;
 use super::search::{Columns, Search};
 use crate::data::cells::is_missing;
@@ -21,6 +22,15 @@ pub struct Rule {
     pub(super) relation: Relation,
     pub(super) last: usize,
     pub(super) first: Vec<usize>,
+}
+
+/// A rule that rows of the data keep.
+pub(super) struct Kept {
+    pub rule: Rule,
+    /// The rows that break it.
+    pub broken: Vec<usize>,
+    /// Whether all samples keep it.
+    pub by_samples: bool,
 }
 
 /// How many of so many rows may break a rule.
@@ -52,12 +62,24 @@ impl Rule {
         try_all(Relation::NotBelow, &columns.numbers(3), &is_above);
         let all: Vec<usize> = (0..values.len()).collect();
         try_all(Relation::Follows, &all, &|last, first| columns.follow(first, last, spare));
+        // One column is enough to tell gaps: that of the fewest values.
+        let is_told = |last: usize, first: usize| {
+            rules.iter().any(|rule| rule.relation == Relation::Follows && rule.last == last && rule.first == [first])
+        };
+        let fills = all.iter().filter(|last| columns.has_gaps(**last)).filter_map(|&last| {
+            let tells = |first: &usize| *first != last && !is_said(last, *first) && !is_told(last, *first);
+            let by_signs = |first: &usize| columns.signs_of_gaps(*first, last);
+            let (_, first) = all.iter().filter(|first| tells(first)).filter_map(|n| Some((by_signs(n)?, *n))).min()?;
+            Some(Self { relation: Relation::Fills, last, first: vec![first] })
+        });
+        let fills: Vec<Self> = fills.collect();
+        rules.extend(fills);
         rules
     }
 
     /// Whether it tells all cells of a column.
     pub fn tells(&self, column: usize) -> bool {
-        self.last == column && self.relation != Relation::NotBelow
+        self.last == column && !matches!(self.relation, Relation::NotBelow | Relation::Fills)
     }
 
     /// The rule in words, with the names of the columns.
@@ -67,6 +89,7 @@ impl Rule {
         match self.relation {
             Relation::NotBelow => format!("{last} is never below {told}"),
             Relation::Follows => format!("{told} tells {last}"),
+            Relation::Fills => format!("{told} tells whether {last} is empty"),
             _ => format!("{last} = {told}"),
         }
     }
@@ -86,11 +109,19 @@ impl Rule {
             known[last].cell(row).is_gap() && pairs.get(&known[first].cell(row)).is_some_and(|usual| !usual.is_gap())
         };
         let has_gaps = (0..len).any(is_left_out);
+        let sign = known[first].sign();
+        let gaps: HashMap<Cell, bool> = match self.relation {
+            Relation::Fills => usual((0..len).map(|row| (sign(&known[first], row), known[last].cell(row).is_gap()))),
+            _ => HashMap::new(),
+        };
         let share = |values: &[Values]| {
             let holds = |row: usize| match self.relation {
                 Relation::Follows => {
                     let (usual, own) = (*pairs.get(&values[first].cell(row))?, values[last].cell(row));
                     (!has_gaps || !own.is_gap() || usual.is_gap()).then_some(usual == own)
+                }
+                Relation::Fills => {
+                    gaps.get(&sign(&values[first], row)).map(|gap| *gap == values[last].cell(row).is_gap())
                 }
                 relation => {
                     let value = relation.value(self.first.iter().map(|column| values[*column].number(row)));
@@ -192,6 +223,22 @@ impl Values {
         match self {
             Self::Numbers(numbers) => numbers[row],
             Self::Texts(_) => f64::NAN,
+        }
+    }
+
+    /// What the cell of a row says of gaps in other columns: its value if the column has few, or else whether it is a
+    /// gap.
+    pub(super) fn sign(&self) -> impl Fn(&Self, usize) -> Cell<'_> + use<> {
+        let by_value = match self {
+            Self::Texts(_) => true,
+            Self::Numbers(all) => {
+                let some = all.iter().filter(|number| !number.is_nan()).map(|number| number.to_bits());
+                some.collect::<HashSet<_>>().len() <= FEW
+            }
+        };
+        move |values, row| match values.cell(row) {
+            Cell::Number(number) if !by_value && !number.is_nan() => Cell::Number(0.0),
+            cell => cell,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What is said of each column of a table.
 
-use super::coding::{Body, Coding};
+use super::coding::{Body, Coding, Value};
 use super::{Column, Derived, Kind, Role, Style};
+use crate::data::cells::is_missing;
 use crate::data::dialect::shown;
 use crate::error::counted;
 use crate::settings::Decimal;
@@ -33,8 +34,9 @@ fn followed(column: &Column, derived: &Derived, columns: &[Column]) -> String {
         Kind::Number(style) => format!("number, {}", decimals(style)),
         Kind::Date(pattern) => format!("date {}", pattern.letters()),
     };
-    let gaps = derived.learns_gaps();
-    format!("{kind} -> {}{}", derived.said(columns), if gaps { ", gaps are learned" } else { "" })
+    let learned = if derived.learns_gaps() { ", gaps are learned" } else { "" };
+    let shares: String = derived.rest().into_iter().flat_map(gaps).map(|gaps| format!(", {gaps}")).collect();
+    format!("{kind}{shares} -> {}{learned}", derived.said(columns))
 }
 
 /// How many decimals numbers have.
@@ -82,15 +84,12 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
         if coding.body.is_none() {
             parts.push(counted(numbers.clone().count(), "value"));
         }
-        for value in coding.values.iter().filter(|_| coding.body.is_some() || coding.values.len() < NAMED) {
-            let what = match value.number {
-                Some(_) => value.text.clone(),
-                None if value.text.is_empty() => "gaps".into(),
-                None => format!("gaps {}", shown(&value.text)),
-            };
-            parts.push(format!("{} {what}", share_of(value.rows, rows)));
+        let is_said = |value: &&Value| value.number.is_some() && (coding.body.is_some() || coding.values.len() < NAMED);
+        for value in coding.values.iter().filter(is_said) {
+            parts.push(format!("{} {}", share_of(value.rows, rows), value.text));
         }
     }
+    parts.extend(gaps(coding));
     if let Some(others) = &coding.others {
         let merged = coding.values.iter().find(|value| value.text == *others).map_or(0, |value| value.rows);
         parts.push(format!("rarer ones, {} of the rows, are {}", share_of(merged, rows), shown(others)));
@@ -110,6 +109,17 @@ fn learned(column: &Column, coding: &Coding, decimal: Decimal) -> String {
         (Some(Body::Modes(modes)), _) => counted(modes.len(), "mode"),
     };
     format!("{} -> {way}", parts.join(", "))
+}
+
+/// A few words on each kind of gaps that rows have.
+fn gaps(coding: &Coding) -> impl Iterator<Item = String> {
+    let are_numbers = coding.body.is_some() || coding.values.iter().any(|value| value.number.is_some());
+    let is_gap = move |value: &&Value| value.number.is_none() && (are_numbers || is_missing(&value.text));
+    let gaps = coding.values.iter().filter(is_gap);
+    gaps.map(|gap| {
+        let mark = if gap.text.is_empty() { String::new() } else { format!(" {}", shown(&gap.text)) };
+        format!("{} gaps{mark}", share_of(gap.rows, coding.rows()))
+    })
 }
 
 /// A few words on how many rows a column has values in.

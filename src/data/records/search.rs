@@ -20,6 +20,8 @@ const OF_THREE: usize = 30;
 const OF_TIMES: usize = 6;
 /// Rows with the largest numbers, which factors are known best by: the first that has both cells counts.
 const LARGEST: usize = 16;
+/// Least number of rows beside each value that tells of gaps.
+const FEWEST: usize = 5;
 /// What rates are multiplied with: discounts and charges, as shares and in percent.
 const RATES: [f64; 4] = [-1.0, -0.01, 1.0, 0.01];
 
@@ -371,6 +373,26 @@ impl<'a> Columns<'a> {
         let full: Vec<usize> = self.rows.iter().copied().filter(is_full).collect();
         let has_gaps = (LEAST..self.rows.len()).contains(&full.len());
         self.follow_in(&self.rows, from, to, spare) || has_gaps && self.follow_in(&full, from, to, spare)
+    }
+
+    /// Whether enough rows have a gap in a column, and enough none.
+    pub fn has_gaps(&self, column: usize) -> bool {
+        let gaps = self.rows.iter().filter(|row| self.values[column].cell(**row).is_gap()).count();
+        gaps.min(self.rows.len() - gaps) >= FEWEST
+    }
+
+    /// The number of signs of a column that each tell whether another one has a gap, in all rows, if they do.
+    pub fn signs_of_gaps(&self, from: usize, to: usize) -> Option<usize> {
+        let (sign, mut pairs) = (self.values[from].sign(), HashMap::<Cell, (bool, usize)>::new());
+        for &row in &self.rows {
+            let gap = self.values[to].cell(row).is_gap();
+            let pair = pairs.entry(sign(&self.values[from], row)).or_insert((gap, 0));
+            pair.1 += 1;
+            if pair.0 != gap {
+                return None;
+            }
+        }
+        pairs.values().all(|(_, rows)| *rows >= FEWEST).then_some(pairs.len())
     }
 
     fn follow_in(&self, rows: &[usize], from: usize, to: usize, spare: usize) -> bool {
