@@ -31,7 +31,7 @@ pub(super) fn columns(matrix: &mut DMatrix<f64>, first: usize, each: impl Fn(usi
 fn reduced(a: &DMatrix<f64>, i: usize, terms: &[[DMatrixView<f64>; 2]]) -> DVector<f64> {
     let mut column = a.view((i, i), (a.nrows() - i, 1)).column(0).clone_owned();
     for [left, right] in terms {
-        column.gemv(-1.0, &left, &right.transpose().column(0), 1.0);
+        column.gemv(-1.0, left, &right.transpose().column(0), 1.0);
     }
     column
 }
@@ -177,7 +177,7 @@ mod tests {
             let a = positive(n, rank);
             let mut want: Vec<f64> = a.clone().symmetric_eigenvalues().iter().copied().collect();
             let mut got = eigenvalues(a.clone());
-            [&mut want, &mut got].map(|values| values.sort_by(f64::total_cmp));
+            [&mut want, &mut got].into_iter().for_each(|values| values.sort_by(f64::total_cmp));
             let size = want[n - 1];
             assert!(got.iter().zip(&want).all(|(a, b)| (a - b).abs() < 1e-13 * size * n as f64), "{n} of {rank}");
             let l = cholesky(a.clone());

@@ -7,6 +7,8 @@ use std::{collections::HashMap, rc::Rc};
 const LONGEST: usize = 16 << 20;
 /// Most values on the stack, and most that are remembered. Python writes a thousand entries at a time.
 const MOST: usize = 1 << 16;
+/// Longest name of a module or function.
+const LINE: usize = 256;
 /// Tuples inside tuples; a tensor has its shape inside its description.
 const DEPTH: usize = 3;
 
@@ -130,7 +132,11 @@ impl<'a> Machine<'a> {
 
     fn line(&mut self) -> Result<&'a str, String> {
         let rest = &self.bytes[self.at..];
-        let len = rest.iter().take(256).position(|byte| *byte == b'\n').ok_or("its pickle names something too long")?;
+        let Some(len) = rest.iter().take(LINE).position(|byte| *byte == b'\n') else {
+            // What is shorter than a line may be has lost its end.
+            self.take(LINE)?;
+            return Err("its pickle names something too long".into());
+        };
         let line = self.take(len + 1)?;
         std::str::from_utf8(&line[..len]).map_err(|_| "its pickle names something that is no text".into())
     }

@@ -93,11 +93,16 @@ fn weights_of_another_network_are_refused_and_points_left_out() {
         ("--features none.pth", "`none.pth` cannot be read"),
         ("--features state.pth", "`state.pth` has no `Conv2d_1a_3x3."),
         ("--features text.pth", "`text.pth` holds no weights that are read"),
-        ("--features state.pth --resize nearest", "pytorch-fid, tensorflow, clean-fid is right"),
         ("--features state.pth --reference none.npz", "`none.npz` cannot be read"),
-        ("--reference none.npz", "--features"),
     ] {
         refused(&place, &format!("eval a --adapter cpu {line}"), 2, &[part]);
+    }
+    for (line, part) in [
+        ("--features state.pth --resize nearest", "pytorch-fid, tensorflow, clean-fid is right"),
+        ("--reference none.npz", "--features <FILE>"),
+    ] {
+        let said = place.saddle(&format!("eval a --adapter cpu {line}"));
+        assert!(said.code == Some(2) && said.err.contains(part), "{line}: {}", said.err);
     }
     place.trained("--data ring --out ring");
     let said = place.saddle("eval ring --features state.pth --count 5000 --adapter cpu");

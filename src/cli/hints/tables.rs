@@ -165,7 +165,8 @@ pub const OPTIONS: &[Hint] = &[
         "saddle train gan --seed 1",
     ),
     hint(&["temp"], "is spelled out", "saddle sample RUN --temperature 0.8"),
-    hint(&["format", "opset"], "is told by --to", "saddle export RUN --to onnx"),
+    hint(&["format"], "is told by the ending of --out", "saddle sample RUN --out rows.csv"),
+    hint(&["opset"], "is told by --to", "saddle export RUN --to onnx"),
     hint(
         &["load", "checkpoint-path", "ckpt", "resume-from", "pretrained"],
         "is the folder of a run, and --checkpoint one of its steps: saddle sample RUN --checkpoint 800; \
