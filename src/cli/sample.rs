@@ -384,7 +384,7 @@ fn conditions(wanted: &Wanted, examples: &Examples) -> Result<Vec<Condition>> {
 fn class(args: &SampleArgs, trained: &Asked) -> Result<Option<usize>> {
     let (Some(wanted), count) = (&args.class, trained.examples.classes) else { return Ok(None) };
     if !trained.settings.conditional {
-        return Err(Error::usage("--class needs a model trained with --conditional; rows of tables are chosen by --where"));
+        return Err(Error::usage("--class needs a model trained with --conditional; of tables --where chooses rows"));
     }
     let names = class_names(trained)?;
     // Names take precedence: a class can have another class's number as its name.
