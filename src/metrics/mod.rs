@@ -13,6 +13,7 @@ pub mod probes;
 mod ranking;
 mod series;
 mod sliced;
+mod spread;
 pub mod table;
 
 pub use bleu::{BLEU_ORDER, bleu, self_bleu};
@@ -25,6 +26,7 @@ pub use ngram::NGram;
 pub use ranking::average_precision;
 pub use series::{autocorrelation, autocorrelation_error};
 pub use sliced::Sliced;
+pub use spread::Spread;
 
 use nalgebra::DMatrixView;
 use rand::rngs::Xoshiro256PlusPlus;

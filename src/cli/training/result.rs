@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Training;
 use crate::{
-    cli::{progress::duration, shown},
+    cli::{eval::too_few_images, progress::duration, shown},
     data::{self, ModeScore},
     error::{Result, counted},
     files::quoted,
@@ -43,7 +43,8 @@ impl Training {
         let model =
             models::variant(&self.settings.variant)?.model(&self.settings, &session::examples(&self.dataset))?;
         let has_bound = model.named(&[BOUND]).next().is_some();
-        if self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound {
+        let has_scores = self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound;
+        if has_scores && too_few_images(&self.dataset, self.settings.holdout).is_none() {
             lines.push(format!("        saddle eval {run}"));
         }
         Ok(lines)
