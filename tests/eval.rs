@@ -105,13 +105,14 @@ fn images_like_the_real_ones_score_better_than_others() {
     let one = &fresh[..64];
     let alike: Vec<f32> = (0..80).flat_map(|i| one.iter().map(move |v| v + 1e-3 * i as f32)).collect();
     let mut alike = measure(&alike, None);
+    for measure in ["precision", "density"] {
+        assert_eq!(row(&alike, measure).verdict, Some(Verdict::Unsure), "{measure}");
+        assert_eq!(row(&good, measure).verdict, None, "{measure}");
+    }
     alike.judge();
     let spread = row(&alike, "spread");
     assert!(spread.value < 0.1 && spread.verdict == Some(Verdict::Far), "{spread:?}");
     assert!(spread.note.as_ref().unwrap().contains("samples are alike"), "{spread:?}");
-    for measure in ["precision", "density"] {
-        assert_eq!(row(&alike, measure).verdict, Some(Verdict::Unsure), "{measure}");
-    }
     assert!((0.8..1.25).contains(&row(&good, "spread").value), "{:?}", row(&good, "spread"));
     assert!(good.notes.iter().any(|note| note.ends_with("needs fewer; it takes more images")), "{:?}", good.notes);
     let few = measure(&fresh[..40 * 64], None);

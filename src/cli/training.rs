@@ -459,6 +459,9 @@ impl Training {
         if let Some(share) = held_out.by_heart(session, settings)? {
             self.measured.insert("known_by_heart".into(), (share as f32).into());
         }
+        if let Some((column, value)) = held_out.of_numbers(session, settings)? {
+            self.measured.insert(column.into(), (value as f32).into());
+        }
         let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
         let nats = sequences.nats(session, settings.seed)?;
         self.held_out_nats = Some(nats);

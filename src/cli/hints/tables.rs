@@ -165,6 +165,11 @@ pub const OPTIONS: &[Hint] = &[
         "saddle train gan --seed 1",
     ),
     hint(&["temp"], "is spelled out", "saddle sample RUN --temperature 0.8"),
+    hint(
+        &["grid", "grid-size", "grid_size", "nrow", "n-rows", "n_rows", "rows-cols"],
+        "is a number of columns, and of images in all",
+        "saddle sample RUN --columns 6 --count 36",
+    ),
     hint(&["format", "opset"], "is told by --to", "saddle export RUN --to onnx"),
     hint(
         &["load", "checkpoint-path", "ckpt", "resume-from", "pretrained"],

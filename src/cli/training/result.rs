@@ -1,15 +1,18 @@
 //! What a training says when all its steps are done.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value};
 
 use super::Training;
 use crate::{
-    cli::{eval::too_few_images, progress::duration, shown},
+    cli::{eval::too_few_images, minutes, progress::duration, shown},
     data::{self, ModeScore},
     error::{Result, counted},
     files::quoted,
     health::HEALTH,
     models::{self, BOUND},
+    run::resumption,
     session,
 };
 
@@ -38,6 +41,9 @@ impl Training {
         }
         let run = quoted(self.run.folder());
         lines.extend(self.best.said(&self.run, step));
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let more = resumption(self.run.folder());
+        lines.extend(left.and_then(|left| minutes::early(left, self.since.elapsed(), step - self.first, step, &more)));
         lines.push(format!("next    saddle sample {run}"));
         // Of points only known modes and likelihoods are measured.
         let model =
