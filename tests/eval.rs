@@ -84,7 +84,8 @@ fn images_like_the_real_ones_score_better_than_others() {
     let fresh = examples(&dashes(80, 3, true, 1), 0..80);
     let wanted: Vec<u32> = (0..80).map(|i| i % 2).collect();
     let measure = |generated: &[f32], wanted| {
-        images(&Images { train: &train, test: Some(&test), generated, wanted }, &hasty()).unwrap()
+        images(&Images { train: &train, test: Some(&test), generated, wanted, more: "it takes more images" }, &hasty())
+            .unwrap()
     };
     let good = measure(&fresh, Some(&wanted));
     let inverted: Vec<f32> = fresh.iter().map(|v| -v).collect();
@@ -100,6 +101,22 @@ fn images_like_the_real_ones_score_better_than_others() {
     }
     assert!(row(&grey, "GAN-test confidence").value < row(&grey, "GAN-test confidence").real.unwrap());
     assert!(row(&good, "memorised share").value < 0.2);
+    // Copies of one image, hardly blurred: every measure of quality praises them.
+    let one = &fresh[..64];
+    let alike: Vec<f32> = (0..80).flat_map(|i| one.iter().map(move |v| v + 1e-3 * i as f32)).collect();
+    let mut alike = measure(&alike, None);
+    for measure in ["precision", "density"] {
+        assert_eq!(row(&alike, measure).verdict, Some(Verdict::Unsure), "{measure}");
+        assert_eq!(row(&good, measure).verdict, None, "{measure}");
+    }
+    alike.judge();
+    let spread = row(&alike, "spread");
+    assert!(spread.value < 0.1 && spread.verdict == Some(Verdict::Far), "{spread:?}");
+    assert!(spread.note.as_ref().unwrap().contains("samples are alike"), "{spread:?}");
+    assert!((0.8..1.25).contains(&row(&good, "spread").value), "{:?}", row(&good, "spread"));
+    assert!(good.notes.iter().any(|note| note.ends_with("needs fewer; it takes more images")), "{:?}", good.notes);
+    let few = measure(&fresh[..40 * 64], None);
+    assert!(few.notes.iter().any(|note| note.ends_with("a higher --count compares up to 80")), "{:?}", few.notes);
     let repeated = measure(&examples(&train, 0..80), None);
     assert_eq!(row(&repeated, "memorised share").value, 1.0);
     assert_eq!(measure(&fresh, Some(&wanted)), good, "a function of its inputs and the seed");
@@ -109,9 +126,13 @@ fn images_like_the_real_ones_score_better_than_others() {
 fn images_without_labels_or_held_out_part_are_measured_with_a_word_on_it() {
     let train = dashes(120, 1, false, 1);
     let fresh = examples(&dashes(40, 3, false, 1), 0..40);
-    let report = images(&Images { train: &train, test: None, generated: &fresh, wanted: None }, &hasty()).unwrap();
+    let report =
+        images(&Images { train: &train, test: None, generated: &fresh, wanted: None, more: "" }, &hasty()).unwrap();
     let measures: Vec<&str> = report.rows.iter().map(|row| row.measure.as_str()).collect();
-    assert_eq!(measures, ["Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage"]);
+    assert_eq!(
+        measures,
+        ["Fréchet distance", "kernel distance", "precision", "recall", "density", "coverage", "spread"]
+    );
     let notes = report.notes.join("; ");
     assert!(notes.contains("tells turns of its images apart") && notes.contains("no held-out part"), "{notes}");
 }
@@ -119,7 +140,8 @@ fn images_without_labels_or_held_out_part_are_measured_with_a_word_on_it() {
 #[test]
 fn what_cannot_be_measured_is_refused() {
     let train = dashes(40, 1, true, 1);
-    let measure = |generated: &[f32]| images(&Images { train: &train, test: None, generated, wanted: None }, &hasty());
+    let measure =
+        |generated: &[f32]| images(&Images { train: &train, test: None, generated, wanted: None, more: "" }, &hasty());
     assert_refused(measure(&[0.0; 100]), "no samples of 64 values");
     assert_refused(measure(&[f32::NAN; 640]), "sample 0 holds NaN");
     assert_refused(measure(&[0.0; 128]), "too few");
@@ -354,7 +376,8 @@ fn training_images_are_measured_in_the_place_of_samples() {
     for wanted in [None, Some(&train.labels.as_ref().unwrap().ids[..10_000])] {
         let start = std::time::Instant::now();
         let report =
-            images(&Images { train: &train, test: Some(&test), generated: &generated, wanted }, &setup).unwrap();
+            images(&Images { train: &train, test: Some(&test), generated: &generated, wanted, more: "" }, &setup)
+                .unwrap();
         println!("{}after {:.0} s\n", report.table(), start.elapsed().as_secs_f64());
     }
 }

@@ -358,6 +358,8 @@ function panel(name, width) {
             const path = (places.length === 1 ? [0, 6].map((dx) => [places[0][0] + dx, places[0][1]]) : places)
                 .map((place) => place.map((at) => at.toFixed(1)).join())
                 .join(' ');
+            const dot = ([cx, cy]) => svg('circle', { cx, cy, r: 2.5, style: `${colour(run)};fill:var(--colour)` });
+            if (part === '' && places.length <= 10) inside.append(...places.map(dot));
             inside.append(
                 part === 'error'
                     ? svg('polygon', { points: path, class: part, style: colour(run) })
@@ -497,6 +499,14 @@ function drawTables() {
             ...(report.rows ?? []).filter((row) => row.note).map((row) => `${row.measure}: ${row.note}`),
         ]),
     ]);
+    // As `saddle compare` says; older files do not have these.
+    const unlike = ['effort', 'count', 'held_out']
+        .filter((option) => {
+            const values = runs.map((run) => run.evaluation[0]?.[option]).filter((value) => value !== undefined);
+            return new Set(values).size > 1;
+        })
+        .map((option) => option.replace('held_out', 'held-out data'))
+        .map((what) => `the evaluations are not of the same ${what}: compare no scores`);
     byId('scored').replaceChildren(
         rows(
             ['', ...headsOf(groups), 'perfect', 'real data'],
@@ -507,7 +517,7 @@ function drawTables() {
                 figure(any(name).real),
             ]),
         ),
-        ...[...new Set(notes)].map((note) => element('p', { className: 'dim' }, `${note}.`)),
+        ...[...unlike, ...new Set(notes)].map((note) => element('p', { className: 'dim' }, `${note}.`)),
         ...runs.flatMap((run) =>
             run.evaluation
                 .flatMap((report) => report.tables ?? [])

@@ -4,12 +4,16 @@ mod held_out;
 mod standard;
 mod symbols;
 
+pub use held_out::too_few_images;
+
 use std::{
     f64::consts::LN_2,
     path::{Path, PathBuf},
 };
 
 use image::RgbImage;
+
+use held_out::more_held_out;
 
 use super::{
     EvalArgs,
@@ -44,8 +48,6 @@ use crate::{
 
 /// Number of generated points for the measures of modes.
 const POINTS: usize = 10 * modes::POINTS;
-/// Fewest real images that samples are compared with.
-const FEWEST_IMAGES: usize = 10;
 
 /// The last line of a report of which more is being measured.
 const UNFINISHED: &str = "Unfinished: more was being measured.";
@@ -323,18 +325,21 @@ impl Evaluation<'_> {
 
     fn images(&mut self) -> Result<Report> {
         let real = self.test.as_ref().map_or(self.train.len() / 3, Dataset::len);
-        if real < FEWEST_IMAGES {
+        if real < images::FEWEST {
             return Err(Error::failure(format!(
-                "`{}` has too few images to measure samples with: {FEWEST_IMAGES} or more held out, or three times as \
-                 many without a held-out part; `saddle train --set holdout=0.3` holds more of them out",
-                self.trained.settings.data
+                "`{}` has too few images to measure samples with: {} or more held out, or three times as many without \
+                 a held-out part; {}",
+                self.trained.settings.data,
+                images::FEWEST,
+                more_held_out(&self.train, self.trained.settings.holdout)
             )));
         }
         let generated = self.generate(real.min(images::SAMPLES))?;
         let count = generated.len() / numel(&self.train.shape);
         let wanted = self.drawn(count);
-        let input =
-            Images { train: &self.train, test: self.test.as_ref(), generated: &generated, wanted: wanted.as_deref() };
+        let more = more_held_out(&self.train, self.trained.settings.holdout);
+        let (test, wanted) = (self.test.as_ref(), wanted.as_deref());
+        let input = Images { train: &self.train, test, generated: &generated, wanted, more };
         images::images(&input, &self.setup)
     }
 

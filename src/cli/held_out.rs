@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     graph::numel,
     metrics::table::{Column, Table, overfitting_protection},
-    models::{self, BOUND, Examples, JUDGE},
+    models::{self, BOUND, Examples, JUDGE, RECONSTRUCT},
     objective, origin,
     session::{self, Session},
     settings::Settings,
@@ -14,8 +14,11 @@ use crate::{
 /// Maximum number of held-out examples that are measured.
 pub const MEASURED: usize = 512;
 
-/// Most bytes of the held-out examples that a discriminator judges.
-const JUDGED_BYTES: usize = 16 << 20;
+/// Maximum number of those that are no sequences of symbols or keys.
+const NUMBERS: usize = 256;
+
+/// Most bytes of held-out examples of numbers.
+const BYTES: usize = 16 << 20;
 
 /// Number of held-out examples from which on the discriminator's share of them says something.
 const FEWEST: usize = 16;
@@ -39,6 +42,8 @@ pub struct HeldOut {
     judged: Option<[Vec<f32>; 2]>,
     /// Number of these examples.
     count: usize,
+    /// Other examples, flat, and the name of the graph that measures them.
+    numbers: Option<(&'static str, Vec<f32>)>,
     /// Rows of a table that are learned, and those that are held out.
     rows: Option<(Records, [Table; 2])>,
 }
@@ -64,14 +69,22 @@ impl HeldOut {
     /// or none of the same kind.
     pub fn open(settings: &Settings, examples: &Examples, learned: &Dataset) -> Result<Option<Self>> {
         // A discriminator that looks at classes is not asked.
-        let judges = models::variant(&settings.variant)?.options.contains(&"Objective") && !settings.conditional;
+        let variant = models::variant(&settings.variant)?;
+        let is_game = variant.options.contains(&"Objective");
+        let judges = is_game && !settings.conditional;
         let spells = examples.symbols() || examples.roll();
         // Rows that are drawn by their values are not those of the table.
         let records = match &examples.series {
             Some(Series::Table(records)) if !settings.by_value => Some(records),
             _ => None,
         };
-        if !judges && !spells && records.is_none() {
+        let encodes = variant.options.contains(&"Autoencoder");
+        let model = (!spells && (encodes || !is_game)).then(|| variant.model(settings, examples)).transpose()?;
+        let has = |graph| model.as_ref().is_some_and(|model| model.named(&[graph]).next().is_some());
+        // Choices of a row are no numbers that an error could be squared of, and a game changes what an error is.
+        let rebuilds = encodes && !is_game && examples.heads().is_none();
+        let by = if has(BOUND) { Some(BOUND) } else { Some(RECONSTRUCT).filter(|graph| rebuilds && has(graph)) };
+        if !judges && !spells && records.is_none() && by.is_none() {
             return Ok(None);
         }
         let Some(dataset) = session::open_validation(settings)?.filter(|dataset| dataset.shape == examples.shape)
@@ -86,18 +99,20 @@ impl HeldOut {
             .map(|spelled| Sequences { x: items.flat_map(|i| dataset.example(i)).collect(), spelled });
         // Whole batches, as a discriminator may normalise its batch; the examples of a small part repeat. Batches of
         // more than is measured take too long.
-        let most = MEASURED.min(JUDGED_BYTES / (4 * numel(&examples.shape)));
+        let most = MEASURED.min(BYTES / (4 * numel(&examples.shape)));
         let count = settings.batch * (dataset.len().min(most) / settings.batch).max(1);
         let values =
             |part: &Dataset| (0..count).flat_map(|i| part.example(i * part.len() / count)).collect::<Vec<f32>>();
         let is_fit = dataset.len() >= FEWEST && settings.batch <= most;
         let judged = (judges && is_fit).then(|| [values(&dataset), values(learned)]);
+        let some = dataset.evenly(NUMBERS.min(most));
+        let numbers = by.map(|graph| (graph, some.flat_map(|i| dataset.example(i)).collect()));
         let all = |part: &Dataset| (0..part.len()).flat_map(|i| part.example(i)).collect::<Vec<f32>>();
         let has_rows = dataset.len() >= ROWS && learned.len() <= MOST;
         let rows = records.filter(|_| has_rows);
         let rows = rows.map(|records| (records.clone(), [learned, &dataset].map(|part| table(records, &all(part)))));
-        let held_out = Self { sequences, digest: origin::identity(&dataset), judged, count, rows };
-        let measures = held_out.rows.is_some() || !held_out.graphs().is_empty();
+        let held_out = Self { sequences, digest: origin::identity(&dataset), judged, count, numbers, rows };
+        let measures = held_out.rows.is_some() || held_out.numbers.is_some() || !held_out.graphs().is_empty();
         Ok(measures.then_some(held_out))
     }
 
@@ -122,7 +137,22 @@ impl HeldOut {
     /// Names of the graphs that measure them.
     pub fn graphs(&self) -> Vec<&'static str> {
         let graphs = [(BOUND, self.sequences.is_some()), (JUDGE, self.judged.is_some())];
-        graphs.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name).collect()
+        let graphs = graphs.into_iter().filter(|(_, is_asked)| *is_asked).map(|(name, _)| name);
+        // A training has the graph of reconstructions anyway.
+        graphs.chain(self.numbers.as_ref().map(|(graph, _)| *graph).filter(|graph| *graph == BOUND)).collect()
+    }
+
+    /// The column of metrics on examples that are no sequences of symbols or keys, and its value, where less is better:
+    /// nats of an example, by the bound, or the mean squared error of its reconstruction.
+    pub fn of_numbers(&self, session: &mut Session, settings: &Settings) -> Result<Option<(&'static str, f64)>> {
+        let Some((graph, x)) = self.numbers.as_ref().filter(|(graph, _)| session.has(graph)) else { return Ok(None) };
+        if *graph == BOUND {
+            let bounds = session.answers(BOUND, &["elbo"], x, settings.seed)?.remove(0);
+            return Ok(Some(("held_out_nats", -mean(&bounds))));
+        }
+        let rebuilt = session.reconstruct(x)?;
+        let squares: Vec<f32> = x.iter().zip(&rebuilt).map(|(x, rebuilt)| (x - rebuilt).powi(2)).collect();
+        Ok(Some(("held_out_squared_error", mean(&squares))))
     }
 
     /// How much more often the discriminator takes examples that it learns from for real than held-out ones, as a

@@ -90,6 +90,16 @@ pub fn late(deadline: &mut Option<Instant>, left: f64) -> Option<String> {
     ))
 }
 
+/// A sentence at the end of a training that took `spent` for `done` steps, up to `step`, if much of its time is left.
+pub fn early(left: Duration, spent: Duration, done: u64, step: u64, resumption: &str) -> Option<String> {
+    const EARLY: Duration = Duration::from_secs(10);
+    let more = (PLANNED * left.as_secs_f64() / spent.as_secs_f64().max(1e-3) * done as f64) as u64;
+    (left > EARLY && 4 * left > spent && more > 0).then(|| {
+        let (left, all) = (duration(left.as_secs_f64()), step + more);
+        format!("faster than it was timed: {left} of the time are left; {resumption} --steps {all} goes on")
+    })
+}
+
 /// Seconds that pictures and checkpoints take.
 #[derive(Default)]
 struct Beside {
@@ -137,4 +147,21 @@ fn round(session: &mut Session, seconds: f64) -> Result<f64> {
         session.train(BLOCK)?;
     }
     Ok(begun.elapsed().as_secs_f64() / (session.step() - first).max(1) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, early};
+
+    #[test]
+    fn much_time_left_is_said_with_the_steps_that_it_has() {
+        let said = |left: u64, spent: u64| {
+            early(Duration::from_secs(left), Duration::from_secs(spent), 1000, 1500, "saddle train --out a --resume")
+        };
+        let sentence = "faster than it was timed: 25 s of the time are left; saddle train --out a --resume --steps 2450 \
+                        goes on";
+        assert_eq!(said(25, 25).as_deref(), Some(sentence));
+        assert_eq!(said(9, 9), None, "a few seconds");
+        assert_eq!(said(100, 500), None, "as was planned, about");
+    }
 }

@@ -39,7 +39,6 @@ mod sample;
 mod score;
 mod showing;
 mod signals;
-mod spread;
 mod threads;
 mod train;
 mod trained;

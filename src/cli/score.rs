@@ -61,7 +61,10 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
              is of held-out data: --held-out scores that part",
         );
     }
-    write_atomically(&out, &found.table(&data, threshold.map(|(threshold, _)| threshold), args.steps))?;
+    // A quantile that is about the largest of the scores tells nothing of one example.
+    let is_told = |of: usize| args.quantile >= 1.0 || of as f64 * (1.0 - args.quantile) > 1.0 - 1e-9;
+    let line = threshold.map(|(threshold, of)| Some(threshold).filter(|_| is_told(of)));
+    write_atomically(&out, &found.table(&data, line, args.steps))?;
     let drawn = draw(&data, &found, threshold.map(|(threshold, _)| threshold))?;
     if let Some(drawn) = &drawn {
         write_atomically(&picture, &report::png(drawn)?)?;
@@ -77,11 +80,20 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
             counted(of, "held-out score"),
             100.0 * above as f64 / all
         ))?;
-        if (of as f64) * few < 1.0 && args.quantile < 1.0 {
+        if !is_told(of) {
             let wanted = (1.0 / few).round();
+            // The largest of a few scores is passed by chance too often.
+            let advice = match of {
+                10.. => format!(
+                    "--quantile {} takes as many as there are",
+                    ((1.0 - 1.0 / of as f64) * 100.0).floor() / 100.0
+                ),
+                _ if trained.settings.holdout < 0.3 => "training anew with --set holdout=0.3 holds out more".into(),
+                _ => "--by neighbours and the order of the scores say more".into(),
+            };
             print(format!(
-                "this quantile is about their largest value, and means little: it takes {wanted} or more \
-                 (--quantile 0.9 takes 10)"
+                "this quantile is about their largest value, and means little, so that `unusual` is empty: it takes \
+                 {wanted} or more; {advice}"
             ))?;
         } else if above >= MANY && above as f64 > UNLIKE * few * all {
             print(format!(
@@ -207,8 +219,9 @@ impl Found {
     }
 
     /// The file: the name of each example, or the row, and its score; whether it is above the threshold, or has cells
-    /// like none in the data; what these are; its class; the score of each step.
-    fn table(&self, data: &Dataset, threshold: Option<f64>, by_steps: bool) -> Vec<u8> {
+    /// like none in the data, and nothing where the threshold means nothing; what these are; its class; the score of
+    /// each step.
+    fn table(&self, data: &Dataset, threshold: Option<Option<f64>>, by_steps: bool) -> Vec<u8> {
         let width = if by_steps { self.steps.len() / self.scores.len() } else { 0 };
         let has_class = self.rows.is_none() && data.classes_of_examples().is_some();
         let mut header = vec![if self.rows.is_some() { "row" } else { "name" }.to_owned(), "score".into()];
@@ -221,7 +234,13 @@ impl Found {
             let score = self.scores[i];
             let mut line = vec![self.name(data, i), score.to_string()];
             let why = self.why(data, i);
-            line.extend(threshold.map(|threshold| u8::from(score > threshold || why.is_some()).to_string()));
+            let is_unusual = |threshold: Option<f64>| match (threshold, &why) {
+                (_, Some(_)) => "1",
+                (Some(threshold), None) if score > threshold => "1",
+                (Some(_), None) => "0",
+                (None, None) => "",
+            };
+            line.extend(threshold.map(|threshold| is_unusual(threshold).to_owned()));
             line.extend(has_faults.then(|| why.unwrap_or_default()));
             line.extend(has_class.then(|| class(data, i).unwrap_or_default().to_owned()));
             let steps = self.steps.iter().skip(i * width).take(width);

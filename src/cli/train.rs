@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     TrainArgs,
+    eval::too_few_images,
     fit::{self, Fit},
     held_out::HeldOut,
     init,
@@ -89,6 +90,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
     });
     let settings = settings;
     let (mut runner, caps, reason) = session::open_device(device.as_deref())?;
+    too_few_images(&dataset, settings.holdout).iter().for_each(tell);
     let held_out = HeldOut::open(&Settings { data, ..settings.clone() }, &examples, &dataset)?;
     let plan = |model: &Model| {
         model.share(ranks);

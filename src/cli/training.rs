@@ -18,7 +18,6 @@ use super::{
     progress::{Progress, Speed, duration, figure, per_second},
     showing::{Showing, showing},
     signals::Signals,
-    spread::Spread,
     tell,
     way_back::with_way_back,
     whole,
@@ -29,6 +28,7 @@ use crate::{
     error::{Error, Result},
     files::write_atomically,
     health::{self, Health},
+    metrics::Spread,
     models::BOUND,
     plan::RING_ROWS,
     record::Tail,
@@ -458,6 +458,9 @@ impl Training {
         }
         if let Some(share) = held_out.by_heart(session, settings)? {
             self.measured.insert("known_by_heart".into(), (share as f32).into());
+        }
+        if let Some((column, value)) = held_out.of_numbers(session, settings)? {
+            self.measured.insert(column.into(), (value as f32).into());
         }
         let Some(sequences) = held_out.sequences.as_ref().filter(|_| session.has(BOUND)) else { return Ok(()) };
         let nats = sequences.nats(session, settings.seed)?;

@@ -23,6 +23,8 @@ const CELLS: usize = 20;
 pub struct About {
     /// The name of this part and of the other part (`train/, beside test/`); empty for data without parts.
     pub part: String,
+    /// How many examples are held out of a set without parts, where some are to be and were counted so.
+    pub held_out: Option<usize>,
     /// The values of black and white, and the reason (`0..1, as all values lie in it`); empty if there was no choice to
     /// make.
     pub range: String,

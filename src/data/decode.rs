@@ -102,12 +102,12 @@ pub(super) fn picture_of(bytes: Vec<u8>, whole: Share, reading: Reading, budget:
 /// The channels of the image in `path` by its header; `None` if it cannot be read.
 pub(super) fn color(path: &Path, budget: &Budget) -> Option<ColorType> {
     let (bytes, _whole) = contents(path, budget).ok()?;
-    Some(decoder(&bytes, budget).ok()?.color_type())
+    color_of(&bytes, budget)
 }
 
-/// As [`has_color`], of the bytes of a file.
-pub(super) fn is_coloured(bytes: &[u8], budget: &Budget) -> bool {
-    decoder(bytes, budget).is_ok_and(|decoder| decoder.color_type().has_color())
+/// As [`color`], of the bytes of a file.
+pub(super) fn color_of(bytes: &[u8], budget: &Budget) -> Option<ColorType> {
+    Some(decoder(bytes, budget).ok()?.color_type())
 }
 
 /// The bytes of a file, and a share of the budget for twice their number, because JPEG decoders copy them.

@@ -103,6 +103,7 @@ pub(super) fn part(mut set: Dataset, options: &Options) -> Option<Dataset> {
     if held > 0 {
         set.retain(|i| is_held[i] == is_test);
     }
+    set.about.held_out = (options.holdout > 0.0).then_some(held);
     set.about.part = [set.about.part, part].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
     Some(set)
 }

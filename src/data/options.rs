@@ -26,8 +26,9 @@ pub struct Options {
     pub fit: Option<Fit>,
     /// 1 for grey, 3 for RGB, and one more with alpha. `None`: as stored.
     pub channels: Option<usize>,
-    /// Whether image files keep their transparency as a channel. `false`: they lie on white.
-    pub alpha: bool,
+    /// Whether image files keep their transparency as a channel, if any has some; if not, they lie on white. `None`: if
+    /// a tenth of them or more have some.
+    pub alpha: Option<bool>,
     /// Whether draws of the images to learn from are mirrored at random.
     pub mirror: bool,
     /// 1, or 3 to make RGB examples of three grey items each.
@@ -137,7 +138,7 @@ impl Default for Options {
             size: None,
             fit: None,
             channels: None,
-            alpha: true,
+            alpha: None,
             mirror: false,
             stack: 1,
             window: None,
@@ -294,9 +295,15 @@ impl Options {
         CONCERNS.iter().any(|(_, _, is_set, data)| is_for_tables(data) && is_set(self))
     }
 
-    /// Whether the transparency of image files becomes a channel, if there is any.
-    pub(super) fn keeps_alpha(&self) -> bool {
-        self.channels.map_or(self.alpha, |channels| channels.is_multiple_of(2))
+    /// Whether the transparency of image files becomes a channel, if `transparent` of `all` of them have some.
+    pub(super) fn keeps_alpha(&self, transparent: usize, all: usize) -> bool {
+        /// One in so many is no stray file.
+        const SHARE: usize = 10;
+        match (self.channels, self.alpha) {
+            (Some(channels), _) => channels.is_multiple_of(2),
+            (None, Some(keeps)) => keeps && transparent > 0,
+            (None, None) => transparent > 0 && SHARE * transparent >= all,
+        }
     }
 
     /// Refuses a layout other than that of the examples in `place`, and settings that do not apply to them.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use image::DynamicImage;
+use image::{ColorType, DynamicImage};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ fn class(folder: &Path, file: &Path) -> Option<String> {
 }
 
 /// The images of a part of a folder, brought to the size in the options. Unless the options name the channels, images
-/// are grey if all training images are, and have alpha if any training image is transparent. A test part has the
+/// are grey if all training images are, and have alpha if enough training images are transparent. A test part has the
 /// classes of `train`.
 ///
 /// Images that cannot be read are left out.
@@ -109,7 +109,7 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     };
     let size = options.size.unwrap_or(DEFAULT_SIZE.into());
     let reading = Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: options.range.is_some() };
-    let most_channels = if options.keeps_alpha() { 4 } else { 3 };
+    let most_channels = if options.keeps_alpha(1, 1) { 4 } else { 3 };
     check_memory(folder, "image", classed.files.len(), most_channels * size.width * size.height, "a smaller size")?;
     let budget = Budget::new(memory::most()?.bytes);
     let read: Vec<_> = classed.files.par_iter().map(|file| picture(file, reading, &budget)).collect();
@@ -135,22 +135,24 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
     if pictures.is_empty() {
         return Err(Error::failure(format!("`{}` holds no image that can be read: {left_out}", folder.display())));
     }
-    let (has_color, has_alpha) = match &train {
+    let count = pictures.iter().filter(|picture| picture.is_transparent()).count();
+    let (has_color, keeps_alpha) = match &train {
         None => (
             pictures.iter().any(|picture| picture.image.color().has_color()),
-            pictures.iter().any(Picture::is_transparent),
+            options.keeps_alpha(count, pictures.len()),
         ),
         Some(train) => {
             let colors: Vec<_> = train.files.par_iter().map(|file| color(file, &budget)).collect();
-            let is_transparent = |file| picture(file, reading, &budget).is_ok_and(|picture| picture.is_transparent());
-            let with_alpha =
-                train.files.par_iter().zip(&colors).filter(|(_, color)| color.is_some_and(|c| c.has_alpha()));
-            let keeps = options.keeps_alpha();
-            let transparent = keeps && with_alpha.any(|(file, _)| is_transparent(file));
-            (colors.iter().flatten().any(|color| color.has_color()), transparent)
+            // The images of other parts are decoded only where their headers leave the answer open.
+            let any = |is_such: fn(ColorType) -> bool| colors.iter().flatten().any(|color| is_such(*color));
+            let could = options.keeps_alpha(1, 1) && any(ColorType::has_alpha);
+            let seen = |file: &PathBuf| picture(file, reading, &budget).ok().map(|picture| picture.is_transparent());
+            let seen: Vec<bool> = train.files.par_iter().filter(|_| could).filter_map(seen).collect();
+            let transparent = seen.iter().filter(|is_transparent| **is_transparent).count();
+            (any(ColorType::has_color), options.keeps_alpha(transparent, seen.len()))
         }
     };
-    let own = if has_color { 3 } else { 1 } + usize::from(has_alpha && options.keeps_alpha());
+    let own = if has_color { 3 } else { 1 } + usize::from(keeps_alpha);
     let channels = options.channels.unwrap_or(own);
     let source = digest::of_files(pictures.iter().map(|picture| &picture.file));
     let mut notes = classed.notes;
@@ -163,18 +165,16 @@ pub(super) fn read(files: Files, folder: &Path, train: Option<Classed>, options:
         }
         notes.extend(folder::parts_as_classes(names_of_classes).filter(|_| options.parts));
     }
-    let transparent = match pictures.iter().filter(|picture| picture.is_transparent()).count() {
-        0 => vec![],
-        count => {
-            let (all, is_kept) = (pictures.len(), channels.is_multiple_of(2));
-            // Few make a channel for all, which is seldom meant.
-            let kept = match is_kept && options.channels.is_none() && 2 * count < all {
-                true => format!("alpha is a channel of all {all}; alpha=false lays them on white"),
-                false => (if is_kept { "alpha is a channel" } else { "they lie on white" }).to_owned(),
-            };
-            vec![format!("{} with transparent pixels: {kept}", counted(count, "image"))]
+    let all = pictures.len();
+    let kept = match (channels.is_multiple_of(2), options.channels.is_none() && 2 * count < all) {
+        (true, true) => format!("alpha is a channel of all {all}; alpha=false lays them on white"),
+        (false, true) if options.alpha.is_none() => {
+            format!("they lie on white; alpha=true makes alpha a channel of all {all}")
         }
+        (is_kept, _) => (if is_kept { "alpha is a channel" } else { "they lie on white" }).to_owned(),
     };
+    let transparent = (count > 0).then(|| format!("{} with transparent pixels: {kept}", counted(count, "image")));
+    let transparent = Vec::from_iter(transparent);
     notes.extend(far_smaller(&small, size));
     notes.extend(sides.others(size).filter(|_| options.size.is_none() && train.is_none()));
     let (levels, range) = match options.range {

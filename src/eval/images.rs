@@ -11,12 +11,15 @@ use crate::{
     error::{Error, Result},
     graph::numel,
     metrics::{
-        Estimate, KID_SUBSET, KID_SUBSETS, choose, frechet_distance, kid, memorised_share, nearest_distances, prdc,
+        Estimate, KID_SUBSET, KID_SUBSETS, Spread, choose, frechet_distance, kid, memorised_share, nearest_distances,
+        prdc,
     },
 };
 
 /// Largest number of samples that are measured.
 pub const SAMPLES: usize = 10_000;
+/// Fewest real images that samples are compared with.
+pub const FEWEST: usize = 10;
 /// Number of neighbours k of precision, recall, density and coverage.
 const NEIGHBOURS: usize = 5;
 /// Updates of the classifier that is trained on samples, and of the one that is trained on as many real images.
@@ -32,6 +35,8 @@ pub struct Images<'a> {
     pub generated: &'a [f32],
     /// The requested class of each sample, if the model is conditional.
     pub wanted: Option<&'a [u32]>,
+    /// What gives more real images, in words.
+    pub more: &'a str,
 }
 
 /// Some images of a set.
@@ -59,6 +64,8 @@ impl Part<'_> {
 /// Equal numbers of images to compare with each other.
 struct Parts<'a> {
     count: usize,
+    /// How many there could be with more samples.
+    most: usize,
     generated: &'a [f32],
     wanted: Option<&'a [u32]>,
     first: Part<'a>,
@@ -69,11 +76,8 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn of(input: &Images<'a>, seed: u64) -> Result<Self> {
         let available = input.generated.len() / numel(&input.train.shape);
-        let count = match input.test {
-            Some(test) => available.min(test.len()).min(input.train.len() / 2),
-            None => available.min(input.train.len() / 3),
-        };
-        let count = count.min(SAMPLES);
+        let most = input.test.map_or(input.train.len() / 3, |test| test.len().min(input.train.len() / 2)).min(SAMPLES);
+        let count = available.min(most);
         if count <= NEIGHBOURS {
             return Err(Error::failure(format!(
                 "{count} images to compare are too few: measures want more than {NEIGHBOURS} samples and real images"
@@ -88,7 +92,7 @@ impl<'a> Parts<'a> {
         let (first, second) = (part(0), part(1));
         let generated = &input.generated[..count * numel(&input.train.shape)];
         let wanted = input.wanted.map(|wanted| &wanted[..count]);
-        Ok(Self { count, generated, wanted, first, second, held_out })
+        Ok(Self { count, most, generated, wanted, first, second, held_out })
     }
 }
 
@@ -112,7 +116,10 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
     let samples = classifier.look_at(parts.generated)?;
     let mut look = |part: &Part| part.look(&mut classifier);
     let (first, second, held_out) = (look(&parts.first)?, look(&parts.second)?, look(&parts.held_out)?);
-    let mut rows = distances(&samples, &first, &second, &held_out, setup.seed);
+    let spread = spread(&parts);
+    let are_alike = spread.as_ref().is_some_and(|spread| spread.value < ALIKE);
+    let mut rows = distances(&samples, [&first, &second, &held_out], are_alike, setup.seed);
+    rows.extend(spread);
     rows.extend(accuracies(&parts, &samples, &held_out, setup)?);
     if input.test.is_some() {
         let everything: Vec<usize> = (0..input.train.len()).collect();
@@ -130,11 +137,14 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
         ),
     ];
     if parts.count < FEATURES {
-        let count = parts.count;
+        let Parts { count, most, .. } = parts;
+        let more = match most > count {
+            true => format!("a higher --count compares up to {most}"),
+            false => input.more.into(),
+        };
         notes.push(format!(
             "{count} samples are fewer than the {FEATURES} features: too few for a Fréchet distance, also a perfect or \
-             a real one; the kernel distance needs fewer; a higher --count, or training anew with holdout=0.3, \
-             gives more"
+             a real one; the kernel distance needs fewer; {more}"
         ));
     }
     if classifier.of_turns {
@@ -149,13 +159,17 @@ pub fn images(input: &Images, setup: &Setup) -> Result<Report> {
 }
 
 const FRECHET: &str = "Fréchet distance";
+/// Spread of samples below which they are alike, as it is while training.
+const ALIKE: f64 = 0.5;
+/// Training images whose spread is measured beside it.
+const ENOUGH: usize = 1000;
 /// Place of the recall among the measures.
 const RECALL: usize = 3;
 /// Measures that are shares of the images of one side.
 const SHARES: [&str; 3] = ["precision", "recall", "coverage"];
 
 /// The measures that compare features.
-fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &Answers, seed: u64) -> Vec<Row> {
+fn distances(samples: &Answers, [first, second, held_out]: [&Answers; 3], are_alike: bool, seed: u64) -> Vec<Row> {
     let count = samples.classes.len();
     let subset = KID_SUBSET.min(count / 2);
     let measured = |reference: &Answers, samples: &Answers| {
@@ -183,15 +197,32 @@ fn distances(samples: &Answers, first: &Answers, second: &Answers, held_out: &An
             1 if matches!(measure, "precision" | "density") && values[RECALL].mean < 0.1 * reals[RECALL].mean => {
                 row.unsure().note("says nothing where recall is about 0")
             }
+            1 if are_alike && matches!(measure, "precision" | "density") => row.unsure(),
             1 if SHARES.contains(&measure) => row.share_of(count),
             1 if measure == FRECHET && count < FEATURES => row.unsure(),
             1 => row,
-            subsets => row
-                .deviation(values[n].standard_error())
-                .note(format!("± is the standard error over {subsets} subsets of {subset}")),
+            subsets => {
+                let row = row.deviation(values[n].standard_error());
+                // A perfect sampler's distance is 0: how far its estimate is below shows what chance does.
+                let row = if values[n].mean <= -floors[n].mean { row.unsure() } else { row };
+                row.note(format!("± is the standard error over {subsets} subsets of {subset}"))
+            }
         }
     };
     measures.into_iter().enumerate().map(row).collect()
+}
+
+/// How much samples differ from each other, beside held-out images; `None` where those are all alike.
+fn spread(parts: &Parts) -> Option<Row> {
+    let spread = Spread::beside(parts.held_out.set)?;
+    let found = spread.of_parts(parts.generated);
+    let first = Part { set: parts.first.set, places: parts.first.places.iter().copied().take(ENOUGH).collect() };
+    let row = Row::new("spread", found.mean, Better::Higher).real(spread.of_parts(&first.images()).mean);
+    let row = if found.count > 1 { row.deviation(found.standard_error()) } else { row };
+    Some(row.note(match found.mean < ALIKE {
+        true => "samples are alike: precision and density of such samples say little",
+        false => "mean distance between pairs of samples over that of held-out images, by their pixels",
+    }))
 }
 
 /// GAN-train and GAN-test accuracy (Shmelkov et al. 2018, section 3), where real images have labels.

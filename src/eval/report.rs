@@ -35,8 +35,8 @@ pub enum Verdict {
     Near,
     /// Worse than that.
     Far,
-    /// Not to be told: two deviations are more than half of the best, and it is not farther by more than that; or there
-    /// are too few samples.
+    /// Not to be told: two deviations are more than half of the best, and it is not farther by more than that, or real
+    /// data is no better; or there are too few samples.
     Unsure,
 }
 
@@ -129,18 +129,20 @@ impl Row {
     /// How the score stands beside the best that can be reached; `None` where that is not known.
     pub(super) fn judged(&self) -> Option<Verdict> {
         let best = self.floor.or(self.real)?;
-        let worse_by = match self.better {
-            Better::Higher => best - self.value,
-            Better::Lower => self.value - best,
-            Better::Neither => return None,
+        let worse_than = |other: f64| match self.better {
+            Better::Higher => Some(other - self.value),
+            Better::Lower => Some(self.value - other),
+            Better::Neither => None,
         };
+        let worse_by = worse_than(best)?;
+        let is_as_real = self.real.and_then(worse_than).is_some_and(|by| by <= 0.0);
         let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * (best - self.chance).abs());
         let close = 0.05 * (best - self.chance).abs();
         Some(match worse_by {
-            by if by > half.max(close) + error => Verdict::Far,
+            by if by > half.max(close) + error && !is_as_real => Verdict::Far,
             _ if error > half => Verdict::Unsure,
             by if by <= error.max(close) => Verdict::AsGood,
-            by if by <= half => Verdict::Near,
+            by if by <= half || is_as_real => Verdict::Near,
             _ => Verdict::Far,
         })
     }
@@ -313,5 +315,13 @@ mod tests {
         ] {
             assert_eq!(word(value, deviation), Some(wanted), "{value} ± {deviation}");
         }
+        // Far from the perfect sampler's score, which real data does not reach either.
+        let beside_real = |value: f64, deviation: f64, floor: f64, real: f64| {
+            let row = Row::new("m", value, Better::Lower).deviation(deviation).floor(floor).real(real);
+            row.judged().map(Verdict::word)
+        };
+        assert_eq!(beside_real(1.9, 0.01, 1.0, 2.0), Some("near"));
+        assert_eq!(beside_real(2.1, 0.01, 1.0, 2.0), Some("far"));
+        assert_eq!(beside_real(0.3523, 1.999, -15.91, 2.121), Some("unsure"));
     }
 }

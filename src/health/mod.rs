@@ -270,11 +270,13 @@ mod tests {
             json!({"d_loss": 0.5, "d_acc_real": 0.8, "d_acc_fake": 0.8, "d_lead": 0.1, "grad_g": 1.0, "grad_d": 1.0,
                    "spread": 1.0, "modes": 8, "high_quality": 0.9,
                    "active": 4.0, "divergence": 9.0, "bound": -90.0, "starved": 0.0,
-                   "known_by_heart": 0.1, "held_out_nats_per_step": 2.0}),
+                   "known_by_heart": 0.1, "held_out_nats_per_step": 2.0,
+                   "held_out_squared_error": 0.10}),
             json!({"d_loss": 1e-3, "d_acc_real": 1.0, "d_acc_fake": 1.0, "d_lead": 0.5, "grad_g": 1e-6, "grad_d": 200.0,
                    "spread": 0.1, "modes": 4, "high_quality": 0.1,
                    "active": 0.0, "divergence": 0.01, "bound": -1e8, "starved": 0.5,
-                   "known_by_heart": 0.3, "held_out_nats_per_step": 2.5}),
+                   "known_by_heart": 0.3, "held_out_nats_per_step": 2.5,
+                   "held_out_squared_error": 0.12}),
         );
         for rule in RULES.iter().filter(|rule| rule.steps != AT_END) {
             let none = looked(&settings, rule.name, vec![good.clone(); 300]);
@@ -285,6 +287,18 @@ mod tests {
             let (_, wrong) = looked(&settings, rule.name, vec![json!({"seconds": 1.0}); 300]);
             assert_eq!(wrong, [0; 0], "{}: lines without its columns", rule.name);
         }
+    }
+
+    #[test]
+    fn nats_that_rise_with_those_of_the_training_are_no_overfitting() {
+        let said = |held_out: f64, bound: f64| {
+            let line = |nats: f64, bound: f64| vec![json!({ "held_out_nats": nats, "bound": bound }); 30];
+            let lines = [line(100.0, -100.0), line(held_out, bound)].concat();
+            looked(&Settings::default(), "examples_by_heart", lines).1.first().copied()
+        };
+        assert_eq!(said(112.0, -80.0), Some(510), "from step 310 on");
+        assert_eq!(said(112.0, -110.0), None, "the training is worse too");
+        assert_eq!(said(108.0, -80.0), None, "less than a tenth");
     }
 
     #[test]

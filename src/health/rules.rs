@@ -96,6 +96,24 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "examples_by_heart",
+        is_wrong: |line| {
+            let Some((now, least)) = line.number("held_out_nats").zip(line.least("held_out_nats")) else {
+                let column = "held_out_squared_error";
+                return Some(line.number(column)? > 1.1 * line.least(column)?);
+            };
+            // A density may have nats about 0, of which a tenth is nothing. Nats that rise with those of the training
+            // are no overfitting.
+            Some(now - least > (0.1 * least.abs()).max(1.0) && -line.number("bound")? < least)
+        },
+        steps: 200,
+        columns: &[],
+        sentence: "held-out examples have been a tenth worse than at their best for {steps} steps: what is learned is \
+                   learned by heart",
+        over: "held-out examples are about as good as at their best",
+        advice: |_| "more data, fewer steps, or a smaller model".into(),
+    },
+    Rule {
         name: "starved",
         is_wrong: |line| Some(line.number("starved")? >= 0.2),
         steps: 200,

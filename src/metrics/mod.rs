@@ -14,6 +14,7 @@ pub mod probes;
 mod ranking;
 mod series;
 mod sliced;
+mod spread;
 mod symmetric;
 pub mod table;
 
@@ -28,6 +29,7 @@ pub use ngram::NGram;
 pub use ranking::average_precision;
 pub use series::{autocorrelation, autocorrelation_error};
 pub use sliced::Sliced;
+pub use spread::Spread;
 
 use nalgebra::DMatrixView;
 use rand::rngs::Xoshiro256PlusPlus;

@@ -159,7 +159,8 @@ fn scores_have_a_threshold_and_measure_classes() {
     assert!(lines[1].contains("the 0.99 quantile of 10 held-out scores"), "{printed}");
     assert_eq!(
         lines[2],
-        "this quantile is about their largest value, and means little: it takes 100 or more (--quantile 0.9 takes 10)"
+        "this quantile is about their largest value, and means little, so that `unusual` is empty: it takes 100 or \
+         more; --quantile 0.9 takes as many as there are"
     );
     assert!(lines[14].starts_with("`1` (10) against the rest (30): AUC 0."), "{printed}");
     let rows = text(&place, "s.csv");
@@ -170,6 +171,10 @@ fn scores_have_a_threshold_and_measure_classes() {
     let highest: Vec<String> = highest[..10].iter().map(|(score, name)| format!("  {score:.6}  {name}")).collect();
     assert!(lines[3] == "the most unusual:" && lines[4..14] == highest[..], "{printed}");
     assert_eq!((rows.len(), rows[0].as_str()), (41, "name,score,unusual,class"));
+    assert!(rows[1..].iter().all(|row| cell(row, 2).is_empty()), "{rows:?}");
+    let printed = said(&place, "score vae --data train-images-idx3-ubyte --quantile 0.9 --out nine.csv");
+    assert!(printed.contains("the 0.9 quantile of 10") && !printed.contains("means little"), "{printed}");
+    assert!(text(&place, "nine.csv")[1..].iter().all(|row| !cell(row, 2).is_empty()));
     assert!(image::load_from_memory(&place.read("s.png")).unwrap().width() > 100);
     let score = |by: &str| -> Vec<f64> {
         said(&place, &format!("score vae --data train-images-idx3-ubyte --by {by} --out {by}.csv --importance 500"));

@@ -78,6 +78,10 @@ fn names_of_other_tools_are_answered() {
             "wgan --data ring",
             "`wgan` comes after a command: saddle train gan --set objective=wgan --set clip=0.01 --data ring",
         ),
+        (
+            "sample a --grid 6x4",
+            "`--grid` is a number of columns, and of images in all: saddle sample a --columns 6 --count 24",
+        ),
         ("eval a --num-samples 5", "`--num-samples` is a count: saddle eval a --count 5\n"),
         ("train gan --target y", "`--target` is an option of `saddle eval`\n"),
         (

@@ -206,3 +206,29 @@ fn data_without_a_model_has_the_one_that_learns_it() {
     // Images have the default, of which nothing is said.
     assert!(!place.saddle("train --data digits --dry-run").err.contains("no model is named"));
 }
+
+/// What is held out is measured while training, and where it is too little for `eval`, the training says so at once.
+#[test]
+fn held_out_images_are_measured_and_too_few_are_said() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("photos")).unwrap();
+    for n in 0..40u8 {
+        let picture = GrayImage::from_fn(8, 8, |x, y| Luma([(x * y) as u8 * 4 + n]));
+        picture.save(place.path(&format!("photos/{n}.png"))).unwrap();
+    }
+    for (line, column, is_enough) in [
+        ("vae", "held_out_nats", false),
+        ("ae", "held_out_squared_error", false),
+        ("vae --set holdout=0.3", "held_out_nats", true),
+    ] {
+        let line = format!("train {line} --data photos --size 8 --steps 4 --batch 4 --set hidden_e=8 --set latent=2");
+        let said = place.saddle(&format!("{line} --set sample_every=2 --set log_every=1 --adapter cpu --out a"));
+        let few = "4 of 40 images are held out, too few for `saddle eval`: --set holdout=0.3 holds out 12";
+        let found = (said.code, said.err.contains(few), said.out.contains("saddle eval"));
+        assert_eq!(found, (Some(0), !is_enough, is_enough), "{}", said.err);
+        let lines = metrics(&place.read("a/metrics.jsonl"));
+        let measured: Vec<_> = lines.iter().filter(|line| line.get(column).is_some_and(|v| v.is_number())).collect();
+        assert_eq!(measured.len(), 2, "{lines:?}");
+        fs::remove_dir_all(place.path("a")).unwrap();
+    }
+}

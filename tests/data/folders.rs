@@ -66,7 +66,7 @@ fn image_folders_may_hold_splits() {
 fn transparent_images_lie_on_white() {
     let folder = TempDir::new().unwrap();
     image::RgbaImage::from_pixel(4, 4, image::Rgba([0, 0, 0, 0])).save(folder.path().join("a.png")).unwrap();
-    let on_white = Options { size: Some(2.into()), alpha: false, ..Options::default() };
+    let on_white = Options { size: Some(2.into()), alpha: Some(false), ..Options::default() };
     let set = open_at(folder.path(), &on_white).unwrap();
     assert_eq!(bytes(&set), [255; 12]);
     assert!(set.to_string().ends_with("; 1 image with transparent pixels: they lie on white"), "{set}");
@@ -102,17 +102,33 @@ fn images_of_a_few_pixels_are_named() {
     assert!(set.about.notes.contains(&note.to_owned()), "{set}");
 }
 
+/// A tenth of the images make alpha a channel of all, and fewer lie on white. A test part is as the training part is.
 #[test]
 fn alpha_of_a_few_images_is_said_with_the_way_out() {
-    let folder = folder_of(&[]);
-    for n in 0..4 {
-        image::RgbaImage::from_pixel(4, 4, image::Rgba([9, 9, 9, if n == 0 { 9 } else { 255 }]))
-            .save(folder.path().join(format!("{n}.png")))
-            .unwrap();
+    let folder = folder_of(&[("train/0.png", &[]), ("test/0.png", &[])]);
+    for (part, count) in [("train", 11), ("test", 2)] {
+        for n in 0..count {
+            image::RgbaImage::from_pixel(4, 4, image::Rgba([9, 9, 9, if n == 0 { 9 } else { 255 }]))
+                .save(folder.path().join(format!("{part}/{n}.png")))
+                .unwrap();
+        }
     }
-    let set = open_at(folder.path(), &Options { size: Some(4.into()), ..Options::default() }).unwrap();
-    let said = "1 image with transparent pixels: alpha is a channel of all 4; alpha=false lays them on white";
-    assert!(set.to_string().contains(said), "{set}");
+    let opened = |alpha, split| {
+        let set = open_at(folder.path(), &Options { size: Some(4.into()), alpha, split, ..Options::default() });
+        let set = set.unwrap();
+        (set.shape[0], set.about.findings.join("; "))
+    };
+    for (alpha, channels, train, test) in [
+        (None, 3, "they lie on white; alpha=true makes alpha a channel of all 11", "they lie on white"),
+        (Some(true), 4, "alpha is a channel of all 11; alpha=false lays them on white", "alpha is a channel"),
+        (Some(false), 3, "they lie on white", "they lie on white"),
+    ] {
+        let said = |kept: &str| format!("1 image with transparent pixels: {kept}");
+        assert_eq!(opened(alpha, Split::Train), (channels, said(train)), "{alpha:?}");
+        assert_eq!(opened(alpha, Split::Test), (channels, said(test)), "{alpha:?}");
+    }
+    std::fs::remove_file(folder.path().join("train/10.png")).unwrap();
+    assert_eq!((opened(None, Split::Train).0, opened(None, Split::Test).0), (4, 4), "one in ten");
 }
 
 /// Alpha is a channel beside the colours that show over white, and images without it are opaque.

@@ -307,7 +307,8 @@ pub struct ModelArgs {
 pub struct SampleArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Number of samples [default: 64; on the standard output 8 lines, or 1 text without an end; 1 mid]
+    /// Number of samples, with --interpolate rounded up to whole rows [default: 64; on the standard output 8 lines, or 1
+    /// text without an end; 1 mid]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers
@@ -349,7 +350,7 @@ pub struct SampleArgs {
     /// Draw only rows of a table that fulfil this, such as sex=Female, age>=65 or city!=Bonn; can be repeated
     #[arg(long = "where", value_name = "CONDITION", conflicts_with_all = ["interpolate", "reconstruct", "walk"])]
     pub conditions: Vec<String>,
-    /// Interpolate between two samples in this many steps; each row shows one pair
+    /// Interpolate between two samples in this many steps; each row shows one pair, --count / STEPS rows
     #[arg(long, value_name = "STEPS", value_parser = numbers(2, 64))]
     pub interpolate: Option<usize>,
     /// Go from latent vector to latent vector and back to the first in this many frames: a moving picture, gif or apng

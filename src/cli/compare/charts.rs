@@ -29,6 +29,10 @@ const COLOURS: [Colour; 12] = [
 /// Largest number of panels of a chart.
 const MAX_PANELS: usize = 12;
 
+/// Most points of a curve that are marked one by one.
+const FEW_POINTS: usize = 10;
+const DOTS: Shape = Shape::Dots(2.6);
+
 /// How much a band covers of what lies below, and its colour in the legend.
 const COVERS: f32 = 0.22;
 const BAND: Colour = [200, 204, 212];
@@ -58,11 +62,14 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
                 [_, _, ..] if means.len() > 1 => {
                     bands.push(mark(Shape::Polygon, edge(1.0).chain(edge(-1.0).rev()).collect(), COVERS));
                     curves.push(mark(Shape::Line(2.0), edge(0.0).collect(), 1.0));
+                    curves.extend((means.len() <= FEW_POINTS).then(|| mark(DOTS, edge(0.0).collect(), 1.0)));
                     has_band = true;
                 }
                 runs => {
-                    let drawn = runs.iter().filter(|points| points.len() > 1);
-                    curves.extend(drawn.map(|points| mark(Shape::Line(1.6), points.clone(), 0.85)));
+                    for points in runs.iter().filter(|points| points.len() > 1) {
+                        curves.push(mark(Shape::Line(1.6), points.clone(), 0.85));
+                        curves.extend((points.len() <= FEW_POINTS).then(|| mark(DOTS, points.clone(), 1.0)));
+                    }
                     has_single |= runs.len() > 1;
                 }
             }

@@ -4,12 +4,36 @@ use super::Evaluation;
 use crate::{
     cli::tell,
     data::{Dataset, Items, Series},
-    eval::binarized,
+    eval::{binarized, images::FEWEST},
     settings::Likelihood,
 };
 
 /// Below this number of held-out examples, a report notes that means over them say little.
 const FEW: usize = 20;
+
+/// The largest share that is advised to be held out.
+const LARGE: f32 = 0.3;
+
+/// What holds out more images of a set of which this is the part to learn from.
+pub(super) fn more_held_out(train: &Dataset, holdout: f32) -> &'static str {
+    match train.about.held_out {
+        Some(_) if holdout < LARGE => "training anew with --set holdout=0.3 holds out more",
+        _ => "it takes more images",
+    }
+}
+
+/// Why `eval` will not measure the images of a model that learns from these; `None` if it will, or they are no images.
+pub fn too_few_images(train: &Dataset, holdout: f32) -> Option<String> {
+    let is_of_images = train.shape.len() == 3 && train.stack == 1;
+    let held = train.about.held_out.filter(|_| is_of_images)?;
+    let (real, all) = (if held > 0 { held } else { train.len() / 3 }, train.len() + held);
+    let could = (all as f32 * LARGE).round() as usize;
+    let advice = match holdout < LARGE && could >= FEWEST {
+        true => format!("--set holdout={LARGE} holds out {could}"),
+        false => format!("it takes {} images or more, and holdout={LARGE}", (FEWEST as f32 / LARGE).ceil()),
+    };
+    (real < FEWEST).then(|| format!("{held} of {all} images are held out, too few for `saddle eval`: {advice}"))
+}
 
 /// Maximum number of windows of symbols whose likelihoods are measured.
 const WINDOWS: usize = 4096;

@@ -342,6 +342,12 @@ fn with_value(hint: &Hint, mut words: Vec<String>, value: &str) -> Option<Vec<St
         value.clone_into(run);
         return Some(words);
     }
+    if let Some(at) = words.iter().position(|word| word == "--columns") {
+        let sides = value.split_once('x')?;
+        let [columns, rows] = [sides.0, sides.1].map(|side| side.parse::<usize>().ok());
+        [words[at + 1], words[at + 3]] = [columns?, columns?.checked_mul(rows?)?].map(|number| number.to_string());
+        return Some(words);
+    }
     let set: Vec<&str> = words.iter().filter_map(|word| Some(word.split_once('=')?.1)).collect();
     match set.first() {
         // An epoch is many steps.

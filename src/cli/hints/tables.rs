@@ -168,6 +168,11 @@ pub const OPTIONS: &[Hint] = &[
     hint(&["format"], "is told by the ending of --out", "saddle sample RUN --out rows.csv"),
     hint(&["opset"], "is told by --to", "saddle export RUN --to onnx"),
     hint(
+        &["grid", "grid-size", "grid_size", "nrow", "n-rows", "n_rows", "rows-cols"],
+        "is a number of columns, and of images in all",
+        "saddle sample RUN --columns 6 --count 36",
+    ),
+    hint(
         &["load", "checkpoint-path", "ckpt", "resume-from", "pretrained"],
         "is the folder of a run, and --checkpoint one of its steps: saddle sample RUN --checkpoint 800; \
          --init RUN starts another run from it; to train on",

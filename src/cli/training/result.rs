@@ -1,15 +1,18 @@
 //! What a training says when all its steps are done.
 
+use std::time::Instant;
+
 use serde_json::{Map, Value};
 
 use super::Training;
 use crate::{
-    cli::{progress::duration, shown},
+    cli::{eval::too_few_images, minutes, progress::duration, shown},
     data::{self, ModeScore},
     error::{Result, counted},
     files::quoted,
     health::HEALTH,
     models::{self, BOUND},
+    run::resumption,
     session,
 };
 
@@ -38,12 +41,16 @@ impl Training {
         }
         let run = quoted(self.run.folder());
         lines.extend(self.best.said(&self.run, step));
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let more = resumption(self.run.folder());
+        lines.extend(left.and_then(|left| minutes::early(left, self.since.elapsed(), step - self.first, step, &more)));
         lines.push(format!("next    saddle sample {run}"));
         // Of points only known modes and likelihoods are measured.
         let model =
             models::variant(&self.settings.variant)?.model(&self.settings, &session::examples(&self.dataset))?;
         let has_bound = model.named(&[BOUND]).next().is_some();
-        if self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound {
+        let has_scores = self.dataset.shape.len() > 1 || data::modes(&self.settings.data).is_some() || has_bound;
+        if has_scores && too_few_images(&self.dataset, self.settings.holdout).is_none() {
             lines.push(format!("        saddle eval {run}"));
         }
         Ok(lines)

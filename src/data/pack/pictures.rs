@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use image::ColorType;
 use rayon::prelude::*;
 
 use super::archives::{Archives, Member, classes_of, is_archive};
@@ -126,12 +127,16 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
     let (listed, size) = (source.listed(), options.size.unwrap_or(DEFAULT_SIZE.into()));
     let reading = decode::Reading { size, fit: options.fit.unwrap_or(Fit::Crop), deep: false };
     let budget = Budget::new(memory::most()?.bytes);
-    let has_color = |i: usize| source.bytes(i, &budget).is_ok_and(|(bytes, _)| decode::is_coloured(&bytes, &budget));
-    let channels = match options.channels {
-        Some(channels) => channels,
-        None if (0..listed.len()).into_par_iter().any(has_color) => 3,
-        None => 1,
+    let any = |is_such: fn(ColorType) -> bool| {
+        let color = |i| decode::color_of(&source.bytes(i, &budget).ok()?.0, &budget);
+        (0..listed.len()).into_par_iter().filter_map(color).any(is_such)
     };
+    let own = || {
+        let alpha = options.alpha == Some(true) && any(ColorType::has_alpha);
+        let colours = if any(ColorType::has_color) { 3 } else { 1 };
+        colours + usize::from(alpha)
+    };
+    let channels = options.channels.unwrap_or_else(own);
     let names = listed.iter().map(|(name, len)| format!("{name} {len}\n"));
     let key = sha256(names.chain([format!("{size} {:?} {channels} {:?}", reading.fit, source.ids)]));
     let order = shuffled(listed.len(), &digest::of(&[key.as_bytes()]));
@@ -173,7 +178,7 @@ pub fn pack(source: Source, path: &Path, out: &Path, options: &Options, watch: W
     }
     if part.journal.transparent > 0 {
         let count = counted(part.journal.transparent, "image");
-        notes.push(format!("{count} with transparent pixels, laid on white: channels=4 keeps them transparent"));
+        notes.push(format!("{count} with transparent pixels, laid on white: alpha=true keeps them transparent"));
     }
     notes.extend(part.journal.sides.others(size).filter(|_| options.size.is_none()));
     let mut left_out = source.left_out;

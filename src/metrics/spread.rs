@@ -1,10 +1,7 @@
-//! How various the samples of a model are: a cheap sign of a collapse while it trains.
+//! How various the samples of a model are: a cheap sign of a collapse.
 
-use crate::{
-    data::{Dataset, Series},
-    graph::numel,
-    metrics::{Points, mean_distance},
-};
+use super::{Estimate, Points, mean_distance};
+use crate::data::{Dataset, Series};
 
 /// Maximum number of examples that are compared in pairs.
 const COMPARED: usize = 64;
@@ -20,7 +17,7 @@ impl Spread {
     /// A measure for samples of a model that learns from these examples; none for symbols and rolls, and examples all
     /// alike.
     pub fn beside(dataset: &Dataset) -> Option<Self> {
-        let len = numel(&dataset.shape);
+        let len = dataset.shape.iter().product();
         let real: Vec<f32> = dataset.evenly(COMPARED).flat_map(|i| dataset.example(i)).collect();
         let is_of_numbers = matches!(dataset.series, None | Some(Series::Columns(_)));
         let real = is_of_numbers.then(|| distance(&real, len)).filter(|distance| *distance > 0.0)?;
@@ -30,6 +27,12 @@ impl Spread {
     /// The spread of samples, flat.
     pub fn of(&self, samples: &[f32]) -> f64 {
         distance(&samples[..samples.len().min(COMPARED * self.len)], self.len) / self.real
+    }
+
+    /// The spread of samples, flat, and its standard error, by those of as many parts of them as there are.
+    pub fn of_parts(&self, samples: &[f32]) -> Estimate {
+        let each = samples.len().min(COMPARED * self.len);
+        Estimate::of(&samples.chunks_exact(each).map(|part| self.of(part)).collect::<Vec<_>>())
     }
 }
 
