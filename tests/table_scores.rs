@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use saddle::data::Values;
+use saddle::eval::{Report, Row, Verdict, tables};
 use saddle::metrics::{
     mean,
     table::{
@@ -216,4 +218,68 @@ fn what_is_not_defined_is_none() {
     assert_eq!(logistic_detection(&gaps, &one, MOST, 1).unwrap().rows, [3, 3]);
     assert_eq!(train_and_test(&one, &one, 0, MOST, 1), None);
     assert_eq!(train_and_test(&gaps, &one, 1, MOST, 1), None);
+}
+
+fn row<'a>(report: &'a Report, measure: &str) -> &'a Row {
+    report.rows.iter().find(|row| row.measure == measure).unwrap_or_else(|| panic!("no {measure} in {report:?}"))
+}
+
+/// Numbers and texts that tell each other, and a number that tells nothing.
+fn tied(count: usize, seed: u64) -> Vec<Values> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / (1u64 << 31) as f64
+    };
+    let rows: Vec<[f64; 3]> = (0..count)
+        .map(|_| {
+            let [x, noise, other] = [next(), next(), next()];
+            [x, x + 0.1 * noise, other]
+        })
+        .collect();
+    let text = |row: &[f64; 3]| ["low", "middle", "high"][((3.0 * row[0]) as usize).min(2)].to_owned();
+    let numbers = |n: usize| Values::Numbers(rows.iter().map(|row| row[n]).collect());
+    vec![numbers(0), numbers(1), numbers(2), Values::Texts(rows.iter().map(text).collect())]
+}
+
+#[test]
+fn pairs_of_columns_are_judged_beside_shuffled_ones_and_copies_only_where_cells_are_read() {
+    let (training, held_out) = (tied(600, 1), tied(150, 2));
+    let measure = |generated: &[Values], wrong: [f64; 4]| {
+        let names = ["a", "b", "c", "d"].map(String::from).to_vec();
+        let rows = tables::Rows {
+            set: "t",
+            file: None,
+            names,
+            training: &training,
+            held_out: Some(&held_out),
+            generated,
+            wrong: &wrong,
+            target: None,
+            seed: 0,
+        };
+        let mut report = tables::tables(&rows);
+        report.judge();
+        report
+    };
+    let verdict = |report: &Report, measure: &str| row(report, measure).verdict;
+    let good = measure(&tied(600, 3), [0.0; 4]);
+    for name in ["Column Shapes", "Column Pair Trends", "Overall quality"] {
+        assert_eq!(verdict(&good, name), Some(Verdict::AsGood), "{name}: {good:?}");
+    }
+    // The columns of other rows, each by itself as it should be.
+    let shuffled: Vec<Values> = (0..4).map(|n| tied(600, 4 + n).swap_remove(n as usize)).collect();
+    let report = measure(&shuffled, [0.0; 4]);
+    assert_eq!(verdict(&report, "Column Shapes"), Some(Verdict::AsGood));
+    assert_eq!(verdict(&report, "Column Pair Trends"), Some(Verdict::Far), "{report:?}");
+    assert!(row(&report, "Column Pair Trends").value > 0.7, "though its value seems high: {report:?}");
+    // Copies of real rows with a column that cannot be read.
+    let copies = measure(&training, [0.0; 4]);
+    assert_eq!(verdict(&copies, "copies of learned rows"), Some(Verdict::Far));
+    let mut unread = training.clone();
+    unread[3] = Values::Texts(vec!["?!".into(); 600]);
+    let report = measure(&unread, [0.0, 0.0, 0.0, 1.0]);
+    for name in ["copies of learned rows", "NewRowSynthesis"] {
+        assert_eq!(verdict(&report, name), Some(Verdict::Unsure), "{name}: {report:?}");
+    }
 }

@@ -397,7 +397,7 @@ fn what_is_told_may_have_gaps() {
     // Where gaps follow too, nothing is left to learn.
     let row = |i: usize| {
         let customer = i * 31 % 40;
-        let told = if customer % 5 == 0 { "" } else { region(customer) };
+        let told = if customer.is_multiple_of(5) { "" } else { region(customer) };
         vec![format!("c{customer:02}"), told.to_owned(), (i * 7919 % 9973).to_string()]
     };
     let words = "category -> not learned, `customer` tells it";
@@ -432,7 +432,7 @@ fn what_tells_gaps_is_kept_and_said() {
             .iter()
             .any(|said| said.starts_with(&format!("{odd} of 700 rows had `date`")))
     );
-    let known = Known { series: set.series.clone(), range: String::new() };
+    let known = Known { series: set.series, range: String::new() };
     let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };
     let about = open_file(
         "b.csv",
