@@ -295,9 +295,10 @@ impl<'g> Round<'_, 'g> {
     }
 }
 
-/// Whether a parameter such as `down0.weight` belongs to the first `count` layers, which are numbered from 0 on.
+/// Whether a parameter such as `down0.weight` or `down0_conv1.weight` belongs to the first `count` layers, which are
+/// numbered from 0 on.
 fn is_among_first(parameter: &str, count: usize) -> bool {
-    let layer = parameter.split('.').next().unwrap_or_default();
+    let layer = parameter.split(['.', '_']).next().unwrap_or_default();
     let number = layer.trim_start_matches(|c: char| !c.is_ascii_digit());
     number.parse::<usize>().is_ok_and(|number| number < count)
 }
