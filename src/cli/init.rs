@@ -20,7 +20,8 @@ const OF_OPTIMIZER: [&str; 3] = ["m", "v", "updates"];
 const NAMES: usize = 8;
 
 /// The checkpoint that the setting `init` names, `RUN` or `RUN@STEP`, and the settings with its step, so that the same
-/// settings start from the same networks again; `None` if it names none.
+/// settings start from the same networks again, but for `@best`, which may be another one later; `None` if it names
+/// none.
 ///
 /// # Errors
 /// No such run or checkpoint.

@@ -158,8 +158,8 @@ mod tests {
         let said = |left: u64, spent: u64| {
             early(Duration::from_secs(left), Duration::from_secs(spent), 1000, 1500, "saddle train --out a --resume")
         };
-        let sentence = "faster than it was timed: 25 s of the time are left; saddle train --out a --resume --steps 2450 \
-                        goes on";
+        let sentence = "faster than it was timed: 25.0 s of the time are left; saddle train --out a --resume --steps \
+                        2450 goes on";
         assert_eq!(said(25, 25).as_deref(), Some(sentence));
         assert_eq!(said(9, 9), None, "a few seconds");
         assert_eq!(said(100, 500), None, "as was planned, about");

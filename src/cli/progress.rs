@@ -81,6 +81,7 @@ pub struct Speed(VecDeque<(Instant, u64)>);
 
 impl Speed {
     const SPAN: Duration = Duration::from_secs(60);
+    const GRAIN: Duration = Duration::from_secs(1);
 
     /// From this step and time on.
     pub fn new(step: u64) -> Self {
@@ -94,8 +95,10 @@ impl Speed {
             self.0.pop_front();
         }
         let (then, first) = self.0[0];
-        self.0.push_back((now, step));
-        (step - first) as f64 / (now - then).as_secs_f64()
+        if self.0.back().is_none_or(|(newest, _)| now - *newest >= Self::GRAIN) {
+            self.0.push_back((now, step));
+        }
+        (step - first) as f64 / (now - then).as_secs_f64().max(1e-6)
     }
 }
 

@@ -18,6 +18,8 @@ const AT_ONCE: usize = 20_000;
 /// Rows that are drawn before a condition is given up, and the least share of them that has to fulfil it.
 const PATIENCE: usize = 200_000;
 const RAREST: f64 = 1e-4;
+/// Least share of rows that are like those of the data, so that the others are drawn anew.
+const LIKE: f64 = 0.05;
 
 /// `count` rows that fulfil all conditions, as a CSV file.
 ///
@@ -52,8 +54,8 @@ fn drawn(
         let left = (count - rows.len()).next_multiple_of(session.sample_rows());
         let wanted = if conditions.is_empty() { left.min(at_once) } else { at_once };
         let samples = session.generate_from(drawn, wanted, seed)?;
-        // Where hardly any row lies within, all are taken.
-        let is_strict = drawn < PATIENCE || rows.len() as f64 >= RAREST * drawn as f64;
+        // Where hardly any row is like the data's, all are taken.
+        let is_strict = drawn < AT_ONCE || rows.len() as f64 >= LIKE * (rows.len() + odd.len()) as f64;
         for row in records.rows(&samples, drawn, seed).filter(|row| conditions.iter().all(|c| c.holds(row))) {
             if is_strict && records.is_odd(&row) { odd.push(row) } else { rows.push(row) }
         }
@@ -74,8 +76,10 @@ fn drawn(
     let anew = anew.into_iter().map(|said| said + ": drawn anew");
     rows.truncate(count);
     let kept: Vec<Vec<TableCell>> = rows.iter().filter(|row| records.is_odd(row)).cloned().collect();
-    let kept =
-        records.oddities(&kept, rows.len()).into_iter().map(|said| said + ": kept, as hardly any row is otherwise");
+    let kept = records
+        .oddities(&kept, rows.len())
+        .into_iter()
+        .map(|said| said + ": kept, because nearly all rows are like this");
     Ok((rows, fulfil.into_iter().chain(anew).chain(kept).collect()))
 }
 

@@ -146,8 +146,9 @@ impl Frame {
             Source::Time(None) => step.to_string(),
             Source::Time(Some((kind, first, each))) => kind.write(first + step as f64 * each, self.decimal),
             Source::Months(kind, first, each) => {
-                let time = months_later(*first, step as u32 * each).unwrap_or(*first);
-                kind.write(time, self.decimal)
+                let months = u32::try_from(step).ok().and_then(|step| step.checked_mul(*each));
+                let time = months.and_then(|months| months_later(*first, months));
+                time.map_or(String::new(), |time| kind.write(time, self.decimal))
             }
             Source::Learned(n) => cells.get(*n).cloned().unwrap_or_default(),
         };

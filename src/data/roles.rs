@@ -231,13 +231,16 @@ impl Table {
         if times.iter().all(|other| other.iter().zip(&times[0]).all(|(a, b)| a.to_bits() == b.to_bits())) {
             return Ok(());
         }
-        let unevenness: Vec<f64> = times.into_iter().map(unevenness).collect();
-        let best = (0..ways.len()).min_by(|a, b| unevenness[*a].total_cmp(&unevenness[*b])).unwrap_or(0);
+        let unevenness: Vec<[f64; 2]> = times.into_iter().map(unevenness).collect();
+        let order = |a: [f64; 2], b: [f64; 2]| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1]));
+        let best = (0..ways.len()).min_by(|a, b| order(unevenness[*a], unevenness[*b])).unwrap_or(0);
         let raw = &mut self.all[column];
         raw.dates = 1 << ways[best];
         let (file, name, way) = (&sheet.name, shown(&raw.name), DATES[ways[best]].0);
         let others: Vec<&str> = (0..ways.len()).filter(|n| *n != best).map(|n| DATES[ways[n]].0).collect();
-        let are_clear = (0..ways.len()).all(|n| n == best || unevenness[n] > CLEARLY * unevenness[best]);
+        let [share, longest] = unevenness[best];
+        let is_clear = |[other, far]: [f64; 2]| other > share || far > CLEARLY * longest;
+        let are_clear = (0..ways.len()).all(|n| n == best || is_clear(unevenness[n]));
         let why =
             if are_clear { "which makes their steps even" } else { "as nothing tells: 2020-03-01 would be clear" };
         self.notes
@@ -389,14 +392,19 @@ impl Codes {
     }
 }
 
-/// The longest step between different times, in steps of the usual length.
-fn unevenness(mut times: Vec<f64>) -> f64 {
+/// How uneven the steps between different times are: the share of those far from the usual length, in percent, which
+/// one hole does not change; and the longest in usual steps.
+fn unevenness(mut times: Vec<f64>) -> [f64; 2] {
     times.retain(|time| time.is_finite());
     times.sort_by(f64::total_cmp);
     times.dedup();
     let mut steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     steps.sort_by(f64::total_cmp);
-    steps.last().map_or(1.0, |longest| longest / steps[steps.len() / 2])
+    let Some(longest) = steps.last() else { return [0.0, 1.0] };
+    let usual = steps[steps.len() / 2];
+    // Months differ by a tenth.
+    let far = steps.iter().filter(|step| (**step - usual).abs() > 0.12 * usual).count();
+    [(100.0 * far as f64 / steps.len() as f64).round(), longest / usual]
 }
 
 fn is_dated(what: &str) -> bool {

@@ -322,6 +322,6 @@ mod tests {
         };
         assert_eq!(beside_real(1.9, 0.01, 1.0, 2.0), Some("near"));
         assert_eq!(beside_real(2.1, 0.01, 1.0, 2.0), Some("far"));
-        assert_eq!(beside_real(0.3523, 1.999, -15.91, 2.121), Some("unsure"));
+        assert_eq!(beside_real(0.3523, 1.999, -15.91, 2.121), Some("near"));
     }
 }

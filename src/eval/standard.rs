@@ -76,8 +76,10 @@ fn rows(reference: &Reference, samples: &Seen, real: Option<&Seen>, seed: u64) -
     let beside = |row: Row, value: Option<f64>| value.map_or(row.clone(), |value| row.real(value));
     let frechet = |seen: &Seen| reference.moments.frechet_distance(&seen.moments);
     let fid = beside(Row::new("FID", frechet(samples), Better::Lower), real.map(frechet));
-    let mut rows = vec![if samples.count < FEATURES { fid.unsure() } else { fid }];
-    if !reference.features.is_empty() {
+    let mut rows =
+        vec![if samples.count.min(reference.count.unwrap_or(FEATURES)) < FEATURES { fid.unsure() } else { fid }];
+    // The estimate is of pairs of different images.
+    if reference.features.len() > FEATURES {
         let known = Points::new(&reference.features, FEATURES);
         let subset = |seen: &Seen| KID_SUBSET.min(seen.count / 2).min(known.count() / 2).max(2);
         let distance = |seen: &Seen| kid(known, seen.points(), KID_SUBSETS, subset(seen), seed);

@@ -225,14 +225,14 @@ impl<'g> Players<'_, 'g> {
     /// generator's loss updates the generator only, because the trunk would learn from it to be fooled.
     fn trunk(&self) {
         let (s, x) = (self.s, self.x);
-        let judge_changed = |x| self.d.dense("head", self.encode(x), 1);
-        let judge = |x| judge_changed(augmented(s, x, 1));
+        let judge_plainly = |x| self.d.dense("head", self.encode(x), 1);
+        let judge = |x| judge_plainly(augmented(s, x, 1));
         let decoded = self.decode(code(&self.e, self.nets, self.nets.encode(&self.e, x)));
         let reconstruction = -self.log_likelihood(x, decoded).mean_all();
         let fake = self.sample(self.prior());
         let logits = [x, fake].map(judge);
         let d_loss = objective::critic_loss(s, judge, [x, fake], logits);
-        let d_loss = self.round.regularised(d_loss, judge_changed, [x, fake], logits);
+        let d_loss = self.round.regularised(d_loss, judge_plainly, [x, fake], logits);
         let g_loss = objective::g_loss(s.objective, || logits[0], logits[1]);
         self.metric("d_loss", d_loss);
         self.round.judged_right(logits);

@@ -138,8 +138,8 @@ fn play(round: &Round, nets: &Networks, all: bool) {
     let [mut d] = round.nets(["d"], nets.start, Mode::Train);
     d.spectral = s.spectral;
     let features = |x| nets.critic(&d, x).features;
-    let judge_changed = |x| d.dense("out", features(x), 1);
-    let judge = |x| judge_changed(augmented(s, x, 1));
+    let judge_plainly = |x| d.dense("out", features(x), 1);
+    let judge = |x| judge_plainly(augmented(s, x, 1));
 
     let x = round.binarized_batch();
     let q = posterior(&e, nets, x);
@@ -162,7 +162,7 @@ fn play(round: &Round, nets: &Networks, all: bool) {
 
     if round.is_regularised() {
         let (fakes, on_fakes) = (sampled.concat(reconstructed, 0), on_sampled.concat(on_reconstructed, 0));
-        d_loss = round.regularised(d_loss, judge_changed, [x, fakes], [on_real, on_fakes]);
+        d_loss = round.regularised(d_loss, judge_plainly, [x, fakes], [on_real, on_fakes]);
     }
 
     let error = (features(x) - features(reconstructed)).square().sum(&[1]).mean_all() * 0.5;

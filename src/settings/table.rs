@@ -186,8 +186,8 @@ settings! {
         fit: Option<Fit> = "auto", Rule::OneOf(Fit::OPTIONS);
         /// Channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); auto: those of the data
         channels: Option<usize> = "auto", Rule::Auto(&Rule::Whole(1, 4));
-        /// Whether image files keep their transparency as a channel, if any has some; false: they lie on white; auto: if
-        /// a tenth of them or more have some
+        /// Whether image files keep their transparency as a channel, if any has some; false: they lie on white; auto:
+        /// if a tenth of them or more have some
         alpha: Option<bool> = "auto", Rule::Auto(&Rule::Switch), before "false";
         /// Whether each image that is drawn is mirrored, left to right, with probability 1/2
         mirror: bool = "false", Rule::Switch;

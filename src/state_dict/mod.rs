@@ -141,7 +141,7 @@ fn zipped(bytes: &[u8]) -> Result<Tensors, String> {
     if members.get("byteorder").is_some_and(|(_, order)| *order != b"little") {
         return Err("its numbers have their highest byte first".into());
     }
-    let (dict, _) = pickle::load(members["data.pkl"].1)?;
+    let (dict, _) = pickle::load(members.get("data.pkl").ok_or("no data.pkl is in it")?.1)?;
     placed(dict, |storage| {
         let member = members.get(&format!("data/{}", storage.key));
         let whole = member.filter(|(_, data)| storage.len.checked_mul(storage.kind.size()) == Some(data.len()));

@@ -307,8 +307,8 @@ pub struct ModelArgs {
 pub struct SampleArgs {
     /// Folder of the run
     pub run: Option<PathBuf>,
-    /// Number of samples, with --interpolate rounded up to whole rows [default: 64; on the standard output 8 lines, or 1
-    /// text without an end; 1 mid]
+    /// Number of samples, with --interpolate rounded up to whole rows [default: 64; on the standard output 8 lines, or
+    /// 1 text without an end; 1 mid]
     #[arg(long, value_name = "N", value_parser = numbers(1, 1_000_000))]
     pub count: Option<usize>,
     /// Seed of the random numbers

@@ -239,7 +239,7 @@ impl<'a> Faults<'a> {
                     format!("{some} not what {} told in all rows of the data", self.sources(column))
                 }
                 What::BreaksGaps => {
-                    format!("{some} empty or not against what {} told in all rows of the data", self.signs(column))
+                    format!("{some} where {} says that there is none, or the other way round", self.signs(column))
                 }
                 What::IsShared => format!("{some} with the id of another row"),
             }

@@ -101,7 +101,11 @@ impl Records {
         let broken = |gaps: &Gaps| {
             let count = rows.iter().filter(|row| self.breaks(gaps, row)).count();
             let [name, from] = [gaps.column, gaps.from].map(|place| shown(&self.columns[place].name));
-            (count > 0).then(|| format!("{count} of {all} rows had {name} where {from} says that it is empty, or not"))
+            (count > 0).then(|| {
+                format!(
+                    "{count} of {all} rows had a {name} where {from} says that there is none, or the other way round"
+                )
+            })
         };
         self.written().enumerate().filter_map(beyond).chain(self.gaps.iter().filter_map(broken)).collect()
     }

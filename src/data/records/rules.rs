@@ -66,9 +66,10 @@ impl Rule {
         let is_told = |last: usize, first: usize| {
             rules.iter().any(|rule| rule.relation == Relation::Follows && rule.last == last && rule.first == [first])
         };
+        let signs: Vec<Sign> = values.iter().map(Sign::by).collect();
         let fills = all.iter().filter(|last| columns.has_gaps(**last)).filter_map(|&last| {
             let tells = |first: &usize| *first != last && !is_said(last, *first) && !is_told(last, *first);
-            let by_signs = |first: &usize| columns.signs_of_gaps(*first, last);
+            let by_signs = |first: &usize| columns.signs_of_gaps(*first, last, &signs[*first]);
             let (_, first) = all.iter().filter(|first| tells(first)).filter_map(|n| Some((by_signs(n)?, *n))).min()?;
             Some(Self { relation: Relation::Fills, last, first: vec![first] })
         });
@@ -109,9 +110,9 @@ impl Rule {
             known[last].cell(row).is_gap() && pairs.get(&known[first].cell(row)).is_some_and(|usual| !usual.is_gap())
         };
         let has_gaps = (0..len).any(is_left_out);
-        let sign = known[first].sign();
+        let sign = Sign::by(&known[first]);
         let gaps: HashMap<Cell, bool> = match self.relation {
-            Relation::Fills => usual((0..len).map(|row| (sign(&known[first], row), known[last].cell(row).is_gap()))),
+            Relation::Fills => usual((0..len).map(|row| (sign.of(&known[first], row), known[last].cell(row).is_gap()))),
             _ => HashMap::new(),
         };
         let share = |values: &[Values]| {
@@ -121,7 +122,7 @@ impl Rule {
                     (!has_gaps || !own.is_gap() || usual.is_gap()).then_some(usual == own)
                 }
                 Relation::Fills => {
-                    gaps.get(&sign(&values[first], row)).map(|gap| *gap == values[last].cell(row).is_gap())
+                    gaps.get(&sign.of(&values[first], row)).map(|gap| *gap == values[last].cell(row).is_gap())
                 }
                 relation => {
                     let value = relation.value(self.first.iter().map(|column| values[*column].number(row)));
@@ -179,6 +180,33 @@ pub(super) enum Cell<'a> {
     Text(&'a str),
 }
 
+/// What cells of a column say of gaps in others: their values, if these are few or texts; else whether they are gaps.
+pub(super) struct Sign {
+    by_value: bool,
+}
+
+impl Sign {
+    /// That of a column with these values.
+    pub fn by(values: &Values) -> Self {
+        let by_value = match values {
+            Values::Texts(_) => true,
+            Values::Numbers(all) => {
+                let some = all.iter().filter(|number| !number.is_nan()).map(|number| number.to_bits());
+                some.collect::<HashSet<_>>().len() <= FEW
+            }
+        };
+        Self { by_value }
+    }
+
+    /// The sign in a row of the column.
+    pub fn of<'v>(&self, values: &'v Values, row: usize) -> Cell<'v> {
+        match values.cell(row) {
+            Cell::Number(number) if !self.by_value && !number.is_nan() => Cell::Number(0.0),
+            cell => cell,
+        }
+    }
+}
+
 impl Cell<'_> {
     pub fn is_gap(&self) -> bool {
         match self {
@@ -223,22 +251,6 @@ impl Values {
         match self {
             Self::Numbers(numbers) => numbers[row],
             Self::Texts(_) => f64::NAN,
-        }
-    }
-
-    /// What the cell of a row says of gaps in other columns: its value if the column has few, or else whether it is a
-    /// gap.
-    pub(super) fn sign(&self) -> impl Fn(&Self, usize) -> Cell<'_> + use<> {
-        let by_value = match self {
-            Self::Texts(_) => true,
-            Self::Numbers(all) => {
-                let some = all.iter().filter(|number| !number.is_nan()).map(|number| number.to_bits());
-                some.collect::<HashSet<_>>().len() <= FEW
-            }
-        };
-        move |values, row| match values.cell(row) {
-            Cell::Number(number) if !by_value && !number.is_nan() => Cell::Number(0.0),
-            cell => cell,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::Values;
 use super::encode::FEW;
 use super::relation::{Relation, UNITS, Weights, rounded};
-use super::rules::{Cell, LEAST, Rule, rounding};
+use super::rules::{Cell, LEAST, Rule, Sign, rounding};
 
 /// Least number of rows that would break a rule if the cells of its last column were mixed, and how many times as many
 /// as those that do break it.
@@ -382,11 +382,11 @@ impl<'a> Columns<'a> {
     }
 
     /// The number of signs of a column that each tell whether another one has a gap, in all rows, if they do.
-    pub fn signs_of_gaps(&self, from: usize, to: usize) -> Option<usize> {
-        let (sign, mut pairs) = (self.values[from].sign(), HashMap::<Cell, (bool, usize)>::new());
+    pub fn signs_of_gaps(&self, from: usize, to: usize, sign: &Sign) -> Option<usize> {
+        let mut pairs = HashMap::<Cell, (bool, usize)>::new();
         for &row in &self.rows {
             let gap = self.values[to].cell(row).is_gap();
-            let pair = pairs.entry(sign(&self.values[from], row)).or_insert((gap, 0));
+            let pair = pairs.entry(sign.of(&self.values[from], row)).or_insert((gap, 0));
             pair.1 += 1;
             if pair.0 != gap {
                 return None;

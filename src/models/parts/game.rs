@@ -359,7 +359,7 @@ impl<'a> Game<'a> {
             _ => (blurred, classes),
         };
         let judge = |x| self.judge(dis, x, classes).logits;
-        let judge_changed = |x| self.judge_as_it_is(dis, x, classes).logits;
+        let judge_plainly = |x| self.judge_as_it_is(dis, x, classes).logits;
         // A penalty needs a separate gradient for each batch.
         let logits = if objective::penalised(s) {
             [real, fake].map(judge)
@@ -368,7 +368,7 @@ impl<'a> Game<'a> {
         };
         let [on_real, on_fake] = logits;
         let loss = objective::critic_loss(s, judge, [real, fake], logits);
-        let loss = round.regularised(loss, judge_changed, [real, fake], logits);
+        let loss = round.regularised(loss, judge_plainly, [real, fake], logits);
         round.metric("d_loss", loss);
         let probability = |logits: Var<'g>| logits.sigmoid().mean_all();
         round.metric("d_real", probability(on_real));
