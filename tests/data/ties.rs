@@ -430,7 +430,7 @@ fn what_tells_gaps_is_kept_and_said() {
         records(&set)
             .oddities(&rows, 700)
             .iter()
-            .any(|said| said.starts_with(&format!("{odd} of 700 rows had `date`")))
+            .any(|said| said.starts_with(&format!("{odd} of 700 rows had a `date`")))
     );
     let known = Known { series: set.series, range: String::new() };
     let options = Options { known: Some(known), holdout: 0.0, ..Options::default() };

@@ -14,9 +14,6 @@ pub const SMALL: &[(&[&str], u64)] = &[
     (&["variant=gan", "preset=table", "data=rows", "hidden_g=16", "hidden_d=16", "latent=4"], 4),
     (&["variant=gan", "preset=ctgan", "data=rows", "hidden_g=16", "hidden_d=16", "latent=4", "pack=2"], 4),
     (&["variant=dcgan", "width=4", "conditional=true", "spectral=true", "ema=0.9", "mirror=true"], 4),
-    (&["variant=dcgan", "architecture=residual", "width=2", "conditional=true", "projection=true", "spectral=true"], 3),
-    (&["variant=dcgan", "width=4", "augment=colour,translation,cutout", "lecam=0.3", "dragan=0.1", "norm_d=none"], 3),
-    (&["variant=dcgan", "width=4", "augment=adaptive", "ada_kimg=1"], 4),
     (&["variant=ae", "hidden_e=16", "binarize=true", "decay=0.01"], 4),
     (&["variant=vae", "hidden_e=16", "importance=3"], 4),
     (&["variant=vae", "preset=table", "data=rows", "hidden_e=16", "latent=4", "codes=2"], 4),
@@ -51,6 +48,9 @@ pub const SMALL: &[(&[&str], u64)] = &[
     (&["variant=rvae", "units=6", "free_bits=0"], 4),
     (&["variant=rvae", "data=letters", "units=6", "word_dropout=0.3", "dropout=0.2", "importance=2", "warmup=0"], 5),
     (&["variant=rvae-gan", "units=6", "pretrain=2"], 6),
+    (&["variant=dcgan", "architecture=residual", "width=2", "conditional=true", "projection=true", "spectral=true"], 3),
+    (&["variant=dcgan", "width=4", "augment=colour,translation,cutout", "lecam=0.3", "dragan=0.1", "norm_d=none"], 3),
+    (&["variant=dcgan", "width=4", "augment=adaptive", "ada_kimg=1"], 4),
 ];
 
 const SIDE: usize = 16;
