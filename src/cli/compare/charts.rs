@@ -43,7 +43,8 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
     let colour = |n: usize| COLOURS[n % COLOURS.len()];
     let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
     let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
-    let keys = lines.iter().flatten().flatten().flat_map(Map::keys);
+    let numbers = lines.iter().flatten().flatten().flatten().filter(|(_, value)| value.is_number());
+    let keys = numbers.map(|(key, _)| key);
     let mut names: Vec<&String> = once(keys.filter(|key| !TIMES.contains(&key.as_str())));
     let curve = |lines: &[Map<String, Value>], name: &str| -> Vec<[f64; 2]> {
         let point = |line: &Map<String, Value>| Some([line.get("step")?.as_f64()?, line.get(name)?.as_f64()?]);
