@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::dialect::byte;
 use super::frame::Frame;
 use super::music::{Chord, KEYS, Music, pitch_name};
-use super::records::Records;
+use super::records::{Records, Style};
 use super::statics::Static;
 use super::tokens::{self, Spelling, Writer};
 use super::{bpe, pieces};
@@ -49,6 +49,9 @@ pub struct Columns {
     /// Number of decimals to write the values of each column with; `None`: as many as the model can distinguish.
     #[serde(default)]
     pub decimals: Vec<Option<usize>>,
+    /// How the file writes the numbers of each column, if some have units or marks between thousands.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub styles: Vec<Style>,
     /// The marks of the file that was read, which samples are written with too; `None`: commas, and decimal points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marks: Option<(Separator, Decimal)>,
@@ -233,14 +236,14 @@ impl Columns {
         csv.into_inner().expect(SPACE)
     }
 
-    /// One row in the data's units, with the file's decimal mark.
+    /// One row in the data's units, as the file writes numbers.
     fn written(&self, row: &[f32]) -> Vec<String> {
-        let cells = self.cells(row).into_iter();
-        let cells = match self.marks {
-            Some((_, Decimal::Comma)) => cells.map(|cell| cell.replace('.', ",")).collect(),
-            _ => cells.collect(),
+        let has_commas = self.marks.is_some_and(|(_, decimal)| decimal == Decimal::Comma);
+        let cell = |(i, digits): (usize, String)| {
+            let digits = if has_commas { digits.replace('.', ",") } else { digits };
+            self.styles.get(i).map_or(digits.clone(), |style| style.dressed(digits))
         };
-        self.merged(cells, row)
+        self.merged(self.cells(row).into_iter().enumerate().map(cell).collect(), row)
     }
 
     /// One row in the data's units, as text.

@@ -8,7 +8,7 @@ use super::frame::Frame;
 use super::options::Holds;
 use super::windows::Cut;
 use super::{
-    About, Columns, Dataset, Options, Series, Split, check_memory, holdout, records, scaling, set_name, unpack,
+    About, Columns, Dataset, Options, Series, Split, Style, check_memory, holdout, records, scaling, set_name, unpack,
 };
 use crate::error::{Error, Result, counted};
 use crate::files;
@@ -86,7 +86,9 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
         Some(columns) => ((0..chosen.len()).collect(), columns.clone()),
         None => {
             let (kept, columns) = scaling::kept(named, &ends);
-            (kept, Columns { marks: Some((sheet.separator, sheet.decimal)), ..columns })
+            let styles: Vec<Style> = kept.iter().map(|n| Style::of(&table.all[chosen[*n]])).collect();
+            let styles = if styles.iter().all(Style::is_plain) { vec![] } else { styles };
+            (kept, Columns { marks: Some((sheet.separator, sheet.decimal)), styles, ..columns })
         }
     };
     let kept: Vec<usize> = kept.into_iter().map(|n| chosen[n]).collect();

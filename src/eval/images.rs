@@ -249,7 +249,8 @@ fn accuracies(parts: &Parts, samples: &Answers, held_out: &Answers, setup: &Setu
             "accuracy on held-out images of a classifier trained on the samples; the model has no classes, so the \
              classifier of real images labels the samples",
         );
-        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Neither).real(held_out.confidence());
+        let test = Row::new("GAN-test confidence", samples.confidence(), Better::Higher).real(held_out.confidence());
+        let test = test.chance(1.0 / names.len() as f64);
         return Ok(vec![train, test.note("mean probability of the class that the classifier of real images sees")]);
     };
     let train = train.note("accuracy on held-out images of a classifier trained on the samples");

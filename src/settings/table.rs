@@ -261,7 +261,7 @@ settings! {
     "Few images" {
         /// Random changes of real and generated images before the discriminator sees them: any of colour, translation,
         /// cutout (DiffAugment) and flip; adaptive: colour and geometry, as often as the discriminator overfits (ADA);
-        /// none
+        /// none. The images of a stack are changed together, as one
         augment: Augment = "none", Rule::Augment;
         /// Mean sign of the logits of real images above which `augment=adaptive` changes images more often
         ada_target: f32 = "0.6", Rule::Below(1.0) => recorded;

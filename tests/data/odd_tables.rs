@@ -5,7 +5,7 @@ use saddle::settings::{Decimal, Separator};
 
 use crate::records::{found, records};
 use crate::tables::{columns, in_units, named, plain, said};
-use crate::{assert_failure, open_file, windows};
+use crate::{assert_failure, floats, open_file, windows};
 
 #[test]
 fn lines_above_and_below_a_table_are_left_out_and_said() {
@@ -132,6 +132,20 @@ fn sampled_series_are_read_back_with_their_window() {
             assert_eq!(set.len(), count - (count as f32 * holdout) as usize, "{}", said(&set));
             assert_eq!(said(&set).contains("30 series by `series`"), count == 30);
         }
+    }
+}
+
+/// Units and marks between thousands come back in series and in plain points, as they do in typed tables.
+#[test]
+fn series_are_written_as_their_file_writes_numbers() {
+    let number = |i: usize| format!("{} {:03},{:02} €", 10 + i * 7 % 13, i * 613 % 1000, i * 37 % 100);
+    let rows: Vec<String> = (0..60).map(|i| format!("{};{}", number(i), i * 31 % 17)).collect();
+    let text = format!("sales;shops\n{}\n", rows.join("\n"));
+    for (options, steps) in [(windows(12, Some(12)), 12), (plain(), 1)] {
+        let set = open_file("a.csv", &text, &options).unwrap();
+        let csv = set.series.as_ref().unwrap().to_csv(floats(&set), steps);
+        let csv = String::from_utf8(csv).unwrap();
+        assert!(csv.lines().skip(1).all(|line| rows.iter().any(|row| line.ends_with(row))), "{csv}");
     }
 }
 

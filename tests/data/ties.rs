@@ -1,5 +1,7 @@
 //! Ties between columns of tables from offices: which way round they are computed, and rules that nearly all rows keep.
 
+use std::collections::BTreeSet;
+
 use saddle::data::{Dataset, Known, Options, Pattern, TableCell};
 
 use crate::derived::{is_derived, mixed};
@@ -281,9 +283,17 @@ fn what_samples_do_beyond_the_data_is_said() {
         vec![format!("0{}", 1000 + place), format!("town {}", place / 3)]
     };
     let text = table("code,town", 900, row);
-    let set = open_file("a.csv", &text, &Options { rare: 5, ..Options::default() }).unwrap();
+    let few = Options { rare: 5, ..Options::default() };
+    let set = open_file("a.csv", &text, &few).unwrap();
+    let own: Vec<_> = self::records(&set).rows(crate::floats(&set), 0, 0).collect();
+    let hidden = |row: &Vec<TableCell>| row[..2].iter().map(|cell| cell.text == "other").collect::<Vec<_>>();
+    let pairs: BTreeSet<_> = own.iter().map(hidden).collect();
+    assert_eq!(pairs, BTreeSet::from([vec![false, false], vec![true, true]]), "{}", said(&set));
+    assert_eq!(own.iter().filter(|row| row[0].text == "other").count(), 9);
+    // A number has no value that stands for others.
+    let set = open_file("a.csv", &text.replace("town ", "2.").replace("town", "rate"), &few).unwrap();
     for words in
-        ["in all rows `code` tells `town`: samples need not keep that", "one value of several of `code`, which"]
+        ["in all rows `code` tells `rate`: samples need not keep that", "one value of several of `code`, which"]
     {
         assert!(said(&set).contains(words), "{}", said(&set));
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::coding::{Coding, Drawn, Value};
-use super::encode::{Cells, FEW, How, is_common_mark};
+use super::encode::{Cells, FEW, How, OTHER, is_common_mark};
 use super::odd::Gaps;
 use super::relation::Relation;
 use super::rules::{Kept, Rule, rounding_of, spare, usual};
@@ -256,11 +256,17 @@ impl<'a> Finder<'a> {
             }
             pairs.entry(from).or_insert_with(|| self.text(column, row));
         }
-        // A value that few rows have must not come back beside that of another column.
-        let are_frequent = keys.values().all(|(_, rows)| *rows >= self.how.rare);
-        let gap = Self::usual(pairs.values().cloned());
-        let found = Derived { pairs, ..Derived::new(Relation::Follows, vec![first], gap, [0.0; 2]) };
-        (is_told && are_frequent && found.pairs.len() <= most).then_some(found)
+        // A value that few rows have must not come back beside that of another column: both have one value for such.
+        let all = pairs.len();
+        pairs.retain(|from, text| keys[from].1 >= self.how.rare || (is_missing(from) && is_missing(text)));
+        if pairs.len() < all {
+            if [column, other].iter().any(|column| *column.kind != Kind::Category) {
+                return None;
+            }
+            pairs.insert(OTHER.into(), OTHER.into());
+        }
+        let found = Derived::new(Relation::Follows, vec![first], Self::usual(pairs.values().cloned()), [0.0; 2]);
+        (is_told && pairs.len() <= most).then_some(Derived { pairs, ..found })
     }
 
     fn gap(&self, column: &Candidate) -> String {

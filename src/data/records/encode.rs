@@ -18,7 +18,7 @@ pub(super) const FEW: usize = 20;
 const FREQUENT: f64 = 0.05;
 const MOST: usize = 10;
 /// What stands in samples for values that few rows have.
-const OTHER: &str = "other";
+pub(super) const OTHER: &str = "other";
 
 /// What is learned of columns.
 #[derive(Clone, Copy, Debug, Default)]

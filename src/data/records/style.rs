@@ -84,9 +84,18 @@ impl Style {
                 }
             }
         };
-        let text = if decimal == Decimal::Comma { text.replace('.', ",") } else { text };
-        let text = self.dress.as_ref().map_or_else(|| text.clone(), |dress| dress.put_on(&text));
-        self.unit.as_ref().map_or_else(|| text.clone(), |[before, after]| format!("{before}{text}{after}"))
+        self.dressed(if decimal == Decimal::Comma { text.replace('.', ",") } else { text })
+    }
+
+    /// The digits of a number with what else the numbers of the column have.
+    pub(in crate::data) fn dressed(&self, digits: String) -> String {
+        let text = self.dress.as_ref().map_or(digits.clone(), |dress| dress.put_on(&digits));
+        self.unit.as_ref().map_or(text.clone(), |[before, after]| format!("{before}{text}{after}"))
+    }
+
+    /// Whether its numbers have nothing but digits, a decimal mark and a minus sign.
+    pub(in crate::data) fn is_plain(&self) -> bool {
+        self.dress.is_none() && self.unit.is_none()
     }
 
     /// What all numbers are multiples of; `None`: some cell has an exponent.

@@ -24,17 +24,6 @@ const NEWEST: f64 = 0.25;
 /// # Errors
 /// The sentence for that.
 pub fn check(s: &Settings, examples: &Examples) -> Result<()> {
-    let has_colours = match &s.augment {
-        Augment::Off => false,
-        Augment::Adaptive => true,
-        Augment::By(changes) => changes.contains(&Augmentation::Colour),
-    };
-    if has_colours && s.stack > 1 {
-        return Err(Error::usage(
-            "`augment` changes colours, and the channels of stacked images are images of their own: set \
-             augment=translation,cutout",
-        ));
-    }
     match (&s.augment, &examples.shape[..]) {
         (Augment::Off, _) | (_, [_, _, _]) => Ok(()),
         (_, shape) => Err(Error::usage(format!(
