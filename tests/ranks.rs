@@ -187,13 +187,13 @@ fn a_lattice_of_options() {
     }
 }
 
-/// The upper left part of grey images.
+/// The upper left part of grey images, stacked or not.
 fn cropped(dataset: Dataset, [height, width]: [usize; 2]) -> Dataset {
-    let [_, rows, columns] = dataset.shape[..] else { panic!("{:?}", dataset.shape) };
+    let [stack, rows, columns] = dataset.shape[..] else { panic!("{:?}", dataset.shape) };
     let Items::Bytes(pixels) = &dataset.items else { panic!("the images are bytes") };
     let inside = |p: &usize| p / columns % rows < height && p % columns < width;
     let kept: Vec<u8> = (0..pixels.len()).filter(inside).map(|p| pixels[p]).collect();
-    Dataset { shape: vec![1, height, width], items: Items::Bytes(kept.into()), ..dataset }
+    Dataset { shape: vec![stack, height, width], items: Items::Bytes(kept.into()), ..dataset }
 }
 
 #[test]
