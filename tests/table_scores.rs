@@ -126,6 +126,26 @@ fn copies_are_found_as_sdmetrics_finds_them() {
     assert_eq!(new_row_synthesis(&real, &real, 100, 1).unwrap().rows, 100);
 }
 
+/// By the ranges of SDMetrics even new rows lie nearer to the larger part, whose outliers are farther out.
+#[test]
+fn new_rows_protect_as_well_as_real_ones() {
+    let mut state = 7u64;
+    let mut number = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        let unit = ((state >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+        unit.powf(-0.7)
+    };
+    let mut rows = |count: usize| {
+        let columns = (0..4).map(|_| Column::Number((0..count).map(|_| number()).collect())).collect();
+        Table::new(["a", "b", "c", "d"].map(String::from).into(), columns)
+    };
+    let [training, held_out, new] = [1800, 200, 1000].map(&mut rows);
+    let found = overfitting_protection(&training, &held_out, &new, MOST, 1).unwrap();
+    assert!((found.score - found.perfect).abs() < 0.05, "{found:?}");
+    assert!(found.perfect < 0.75 * 2.0 * (1.0 - found.chance), "{found:?}");
+    assert!(found.known.abs() < 2.0 * found.error, "{found:?}");
+}
+
 /// Rows to train with, their labels, and rows to test with, of real rows above as many generated ones.
 fn fold(rows: usize, tested: usize) -> (Vec<usize>, Vec<bool>, Vec<usize>, Vec<bool>) {
     let (test, train): (Vec<usize>, Vec<usize>) = (0..2 * rows).partition(|row| row % rows % 3 == tested);

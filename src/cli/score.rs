@@ -105,7 +105,8 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     }
     let faults = data.about.faults.iter().filter(|faults| !faults.is_empty()).count();
     if faults > 0 {
-        print(format!("{} with cells like none in the data, such as:", counted(faults, "row")))?;
+        let such = if faults > PRINTED { ", such as" } else { "" };
+        print(format!("{} with cells like none in the data, `unusual` too{such}:", counted(faults, "row")))?;
         let all = (0..data.len()).filter_map(|i| Some(format!("  {}: {}", found.name(&data, i), found.why(&data, i)?)));
         all.take(PRINTED).try_for_each(print)?;
     }

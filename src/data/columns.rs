@@ -156,9 +156,10 @@ impl Table {
 
     /// Whether each row is held out: the rows of a file of their own, else a random choice.
     pub fn held(&self, options: &Options) -> Vec<bool> {
-        match self.tested {
-            0 => holdout::held(self.rows(), false, options),
-            tested => (0..self.rows()).map(|row| row + tested >= self.rows()).collect(),
+        match (self.tested, &self.group) {
+            (0, Some((_, groups))) => holdout::of_groups(groups, options),
+            (0, None) => holdout::held(self.rows(), false, options),
+            (tested, _) => (0..self.rows()).map(|row| row + tested >= self.rows()).collect(),
         }
     }
 

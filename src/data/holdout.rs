@@ -31,6 +31,16 @@ pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool
     }
 }
 
+/// Whether each row is held out, where those of each group are together.
+pub(super) fn of_groups(groups: &[u32], options: &Options) -> Vec<bool> {
+    let count = groups.iter().max().map_or(0, |last| *last as usize + 1);
+    if count < 2 || !is_enough(groups.len(), options) {
+        return vec![false; groups.len()];
+    }
+    let chosen = drawn(count, share(count, options).clamp(1, count - 1), options.seed);
+    groups.iter().map(|group| chosen[*group as usize]).collect()
+}
+
 /// The rows to learn from and the rows to test with, by series: see [`ends`].
 pub(super) fn of_series(mut series: Vec<Vec<usize>>, cut: &Cut, options: &Options) -> [Vec<Vec<usize>>; 2] {
     let lengths: Vec<usize> = series.iter().map(Vec::len).collect();

@@ -151,6 +151,19 @@ impl Table {
         Ok(())
     }
 
+    /// Of rows that are learned one by one, holds out those of a group that a setting names together.
+    pub fn keep_together(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
+        let is_split = options.window.is_none() && options.holdout > 0.0;
+        let Some(name) = options.group.as_deref().filter(|name| is_split && *name != "none") else { return Ok(()) };
+        let column = self.find(&sheet.file, name, "group")?;
+        let mut codes = Codes::default();
+        self.each_row(sheet, |row| codes.take(&row[column], usize::MAX))?;
+        let groups = counted(codes.names.len(), "group");
+        self.findings.push(format!("{groups} by {}, none of which is both learned and held out", shown(name)));
+        self.group = Some((name.to_owned(), codes.ids));
+        Ok(())
+    }
+
     /// Decides which column identifies the series of a row.
     fn find_group(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
         let wanted = options.group.as_deref();

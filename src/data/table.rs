@@ -41,6 +41,7 @@ pub(super) fn read(path: &Path, options: &Options) -> Result<Option<Dataset>> {
     options.check(&file, if options.window.is_some() { Holds::Windows } else { Holds::Rows })?;
     let sheet = Sheet::open(path, options)?;
     let mut table = Table::read(&sheet, options)?;
+    table.keep_together(&sheet, options)?;
     if let Some(Series::Table(known)) = options.known_series() {
         return records::read_known(&sheet, &table, known, options);
     }

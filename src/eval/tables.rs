@@ -168,26 +168,27 @@ fn hold(held_out: &Table, training: &Table, rows: &Table) -> bool {
 
 /// The scores of how near rows lie to those learned from, beside those held out.
 fn protected(found: &Protection) -> [Row; 2] {
-    let perfect = (2.0 * (1.0 - found.chance)).min(1.0);
     let verdict = match 2.0 * found.error {
         error if found.known > error => Verdict::Far,
         error if error > CLEAR => Verdict::Unsure,
         _ => Verdict::AsGood,
     };
     let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
-    let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect);
+    let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(found.perfect);
     let protection = protection.deviation(2.0 * (1.0 - found.chance) * found.error);
     [
         Row { verdict: Some(verdict), ..protection }.note(format!(
             "twice the share of the rows that lie nearer to held-out rows, 1 at most; {:.0} % of the real rows are \
-             held out, and by chance as many rows lie nearer to them: {perfect:.4} is perfect here, and 1 with as many \
-             held out as learned",
+             held out, and perfect is what real rows get here: about 1 with as many held out as learned",
             100.0 * (1.0 - found.chance)
         )),
-        Row { verdict: Some(verdict), ..known }.note(
-            "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; \
-             far: train for fewer steps before you give rows away",
-        ),
+        Row { verdict: Some(verdict), ..known }.note(format!(
+            "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; {}",
+            match verdict {
+                Verdict::Unsure => "too few rows are held out to tell: a run with --set holdout=0.3 has more",
+                _ => "far: train for fewer steps before you give rows away",
+            }
+        )),
     ]
 }
 

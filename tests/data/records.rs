@@ -323,6 +323,7 @@ fn conditions_are_read_and_hold() {
         ("city<Bonn", &["`city` is a category, which has no order"]),
         ("id=a", &["`id` is an id"]),
         ("age>old", &["`old` is no value of `age`"]),
+        ("income=", &["`income` has no gaps"]),
         ("visit<tomorrow", &["`tomorrow` is no date of `visit`, which are written Y-m-d"]),
         ("age", &["`age` is no condition"]),
     ] {

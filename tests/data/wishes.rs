@@ -1,5 +1,7 @@
 //! What users say of their tables: gaps with commas, values that must not come back, texts that are tables.
 
+use std::collections::BTreeMap;
+
 use saddle::data::Options;
 use saddle::settings::Separator;
 
@@ -69,6 +71,27 @@ fn values_of_few_rows_become_one() {
     let of = |rare| open_file("a.csv", &text, &Options { rare, holdout: 0.2, ..Options::default() }).unwrap();
     assert!(back(&of(0)).contains("k9,secret"));
     assert!(!serde_json::to_string(&of(5).series).unwrap().contains("secret"));
+}
+
+/// Five rows of each person are enough for ids by that name, and a setting keeps the rows of each in one part.
+#[test]
+fn the_rows_of_a_person_are_learned_or_held_out() {
+    let row = |i: usize| format!("P{},{},{}\n", 7000 + i % 200 * 13, 1000 + 7 * (i % 200), ["x", "y"][i % 7 % 2]);
+    let text = format!("patient_id,weight,kind\n{}", (0..1000).map(row).collect::<String>());
+    let options = Options { group: Some("patient_id".into()), holdout: 0.2, ..Options::default() };
+    let of = |options: &Options| {
+        let set = open_file("a.csv", &text, options).unwrap();
+        let mut counts = BTreeMap::<String, usize>::new();
+        back(&set).lines().skip(1).for_each(|row| {
+            *counts.entry(row.split(',').nth(1).unwrap().into()).or_default() += 1;
+        });
+        (counts, said(&set))
+    };
+    let (counts, said) = of(&options);
+    assert!(counts.len() == 160 && counts.values().all(|count| *count == 5), "{counts:?}");
+    assert!(said.contains("200 groups by `patient_id`, none of which is both learned and held out"), "{said}");
+    assert!(said.contains("each sample has an id of its own"), "{said}");
+    assert!(of(&Options { group: None, ..options }).0.values().any(|count| *count < 5));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Conditions on rows of a table: `income=>50K`, `age>=65`, `visit<2020-01-01`.
 
 use super::{Cell, Column, Kind, Records, Role};
+use crate::data::cells::is_missing;
 use crate::error::{Error, Result, unknown};
 use crate::settings::Decimal;
 
@@ -71,6 +72,13 @@ impl Condition {
                 "`{}` is a category, which has no order: it takes = and !=",
                 column.name
             )));
+        }
+        if !special && number.is_none() && value.is_empty() {
+            let name = &column.name;
+            return Err(Error::usage(match column.texts().into_iter().find(|text| is_missing(text)) {
+                Some(gap) => format!("the gaps of `{name}` are written `{gap}`: `{name}{sign}{gap}`"),
+                None => format!("`{name}` has no gaps"),
+            }));
         }
         if !special && number.is_none() {
             return Err(match &column.kind {

@@ -13,8 +13,8 @@ use crate::data::random::Root;
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
 pub const MANY: usize = 100;
 pub const DIFFERENT: f64 = 0.95;
-/// Share of different values from which on a name is believed.
-const NAMED: f64 = 0.5;
+/// Share of different values from which on a name is believed: five rows of each person or case.
+const NAMED: f64 = 0.2;
 /// Numbers of ids are smaller.
 const LONGEST: u64 = 1_000_000_000_000_000_000;
 

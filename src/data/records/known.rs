@@ -82,7 +82,8 @@ pub fn read_known(sheet: &Sheet, table: &Table, known: &Records, options: &Optio
     faults.check(&found, rows.len())?;
     let lacking = (!lacking.is_empty())
         .then(|| format!("`{}` lacks {}, which the model knows but did not learn", sheet.file, lacking.join(", ")));
-    let notes = faults.notes(&found, |i| table.line(sheet, rows[i])).into_iter().chain(lacking);
+    let notes =
+        faults.notes(&found, |i| table.line(sheet, rows[i])).into_iter().chain(faults.outside(&rows)).chain(lacking);
     // Rows are called by their ids, where they have some.
     let id = known.columns.iter().position(|column| matches!(column.role, Role::Id(_)));
     let id = id.and_then(|n| read.get(&n));
@@ -131,6 +132,8 @@ struct Fault<'a> {
 /// Least number of cells of a column, and share of them that are not of its type, from which on it is another column.
 const CELLS: usize = 2;
 const OTHERS: f64 = 0.9;
+/// Share of the rows outside of the range of a column from which on that is said.
+const OUTSIDE: f64 = 0.1;
 
 /// Looks for what is wrong with the cells of rows.
 struct Faults<'a> {
@@ -245,6 +248,21 @@ impl<'a> Faults<'a> {
             }
         };
         all.into_iter().map(note).collect()
+    }
+
+    /// Sentences on the columns of which many of these rows have numbers or dates outside of those of the data.
+    fn outside(&self, rows: &[usize]) -> impl Iterator<Item = String> {
+        self.read.iter().filter_map(|(n, cells)| {
+            let column = &self.known.columns[*n];
+            let Role::Learned(coding) = &column.role else { return None };
+            let [low, high] = coding.ends()?;
+            let numbers = rows.iter().filter_map(|row| cells.number(*row));
+            let count = numbers.filter(|number| !(low..=high).contains(number)).count();
+            let [low, high] = [low, high].map(|end| self.known.text(column, end));
+            (count as f64 > OUTSIDE * rows.len() as f64).then(|| {
+                format!("{}: {count} of {} cells lie outside of {low} to {high}", shown(&column.name), rows.len())
+            })
+        })
     }
 
     /// Refuses rows of which a column is written in another way than the model knows.

@@ -330,13 +330,15 @@ impl Records {
                 value.rows <= FEW && !is_missing(&value.text) && Some(&value.text) != coding.others.as_ref()
             };
             let (count, all) = (values().filter(is_few).count(), values().count());
+            let rows = |least: usize| values().map(|value| value.rows).filter(|rows| *rows < least).sum::<usize>();
+            let others = 100.0 * rows(5) as f64 / rows(usize::MAX).max(1) as f64;
             let is_any = column.kind == Kind::Category && count > 0;
             is_any.then(|| {
                 let occur = if count == 1 { "occurs" } else { "occur" };
                 format!(
                     "{count} of the {all} values of {} {occur} once or twice, and samples can have them as they are: \
-                     `--set rare=5` writes `other` for values of fewer than 5 rows, `--types \"{}=skip\"` \
-                     leaves them all out",
+                     `--set rare=5` writes `other` for values of fewer than 5 rows ({others:.0} % of all), \
+                     `--types \"{}=skip\"` leaves them all out",
                     shown(&column.name),
                     column.name
                 )

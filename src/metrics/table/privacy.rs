@@ -23,6 +23,9 @@ pub struct Protection {
     pub score: f64,
     /// The share of generated rows whose nearest training row is nearer than their nearest held-out row.
     pub closer_to_training: f64,
+    /// The score of real rows, each without itself: by the ranges of SDMetrics more than by chance are nearer to the
+    /// table with the outliers, which is mostly the larger one.
+    pub perfect: f64,
     /// The share of rows that are nearer to one of the training rows by chance: the share of those among all real rows.
     pub chance: f64,
     /// The share of rows that are known by heart: nearer to training rows beyond chance, 0 for none and 1 for copies.
@@ -51,23 +54,31 @@ pub fn overfitting_protection(
     if [training.rows(), held_out.rows(), rows].contains(&0) {
         return None;
     }
-    let distances = |ranges: [&Table; 2]| {
-        [(&training, ranges[0]), (&held_out, ranges[1])]
-            .map(|(table, ranges)| nearest(&generated, table, &ranges.columns.iter().map(width).collect::<Vec<_>>()))
+    let both = training.above(&held_out);
+    let parts = [(&training, 0), (&held_out, training.rows())];
+    // `places` are those of the rows in both parts, where they are real.
+    let distances = |from: &Table, places: &[usize], ranges: [&Table; 2]| {
+        [0, 1].map(|n| {
+            let (ranges, (part, first)) = (ranges[n].columns.iter().map(width).collect::<Vec<_>>(), parts[n]);
+            nearest(from, part, &ranges, |row| places.get(row)?.checked_sub(first))
+        })
     };
     let share = |[to_training, to_held_out]: &[Vec<f64>; 2], is: fn(&f64, &f64) -> bool| {
-        to_training.iter().zip(to_held_out).filter(|(training, held_out)| is(training, held_out)).count() as f64
-            / rows as f64
+        let pairs = to_training.iter().zip(to_held_out);
+        pairs.filter(|(training, held_out)| is(training, held_out)).count() as f64 / to_training.len() as f64
     };
-    let closer_to_training = share(&distances([&training, &held_out]), f64::lt);
-    let both = training.above(&held_out);
-    let common = distances([&both, &both]);
+    let score = |closer: f64| (2.0 * (1.0 - closer)).min(1.0);
+    let closer_to_training = share(&distances(&generated, &[], [&training, &held_out]), f64::lt);
+    let places: Vec<usize> = (0..both.rows()).step_by(both.rows().div_ceil(most)).collect();
+    let perfect = share(&distances(&both.pick(&places), &places, [&training, &held_out]), f64::lt);
+    let common = distances(&generated, &[], [&both, &both]);
     let [training, held_out] = [training.rows(), held_out.rows()].map(|rows| rows as f64);
     let chance = training / (training + held_out);
     let closer = share(&common, f64::lt) + chance * share(&common, f64::eq);
     Some(Protection {
-        score: (2.0 * (1.0 - closer_to_training)).min(1.0),
+        score: score(closer_to_training),
         closer_to_training,
+        perfect: score(perfect),
         chance,
         known: (closer - chance) / (1.0 - chance),
         error: (chance / (1.0 - chance) / rows as f64 + PLACES / held_out).sqrt(),
@@ -75,8 +86,14 @@ pub fn overfitting_protection(
     })
 }
 
-/// For each row of `from`, the distance to the nearest row of `to`. Without a range, only equality counts.
-fn nearest(from: &Table, to: &Table, ranges: &[Option<f64>]) -> Vec<f64> {
+/// For each row of `from`, the distance to the nearest row of `to` other than `itself`. Without a range, only equality
+/// counts.
+fn nearest(
+    from: &Table,
+    to: &Table,
+    ranges: &[Option<f64>],
+    itself: impl Fn(usize) -> Option<usize> + Sync,
+) -> Vec<f64> {
     let (from, to) = (Rows::of(from), Rows::of(to));
     let distance = |a: &[f64], b: &[f64], enough: f64| {
         let mut sum = 0.0;
@@ -92,8 +109,12 @@ fn nearest(from: &Table, to: &Table, ranges: &[Option<f64>]) -> Vec<f64> {
         }
         sum
     };
-    let least = |row: &[f64]| to.iter().fold(f64::INFINITY, |least, other| least.min(distance(row, other, least)));
-    from.values.par_chunks_exact(from.width).map(|row| least(row) / from.width as f64).collect()
+    let least = |(i, row): (usize, &[f64])| {
+        let own = itself(i);
+        let others = to.iter().enumerate().filter(|(place, _)| Some(*place) != own);
+        others.fold(f64::INFINITY, |least, (_, other)| least.min(distance(row, other, least))) / from.width as f64
+    };
+    from.values.par_chunks_exact(from.width).enumerate().map(least).collect()
 }
 
 /// The width of the range of a column of different numbers.
