@@ -171,7 +171,8 @@ fn a_resumed_run_changes_only_what_leaves_it_the_same_run() {
          data, steps, adapter, stream, lr_g, beta1, beta2, momentum, weight_decay, decay, schedule, \
          grad_clip, r1, r2, gp, dragan, lecam, lr_d, beta1_d, beta2_d, momentum_d, weight_decay_d, clip, freeze_d, \
          ada_target, ada_kimg, cr, cr_fake, lr_rbm, lr_finetune, lr_dbm, \
-         log_every, sample_every, checkpoint_every, keep, samples, keep_samples, tensorboard",
+         log_every, sample_every, checkpoint_every, keep, samples, keep_samples, tensorboard; for the \
+         others begin a new one with the run.toml of this: saddle train --config RUN/run.toml --set latent=33",
     );
     for wrong in [
         "changed = 1",

@@ -122,8 +122,8 @@ impl Best {
             }
             Some(last) if least > BETTER * last => None,
             Some(last) => Some(format!(
-                "best    step {at}, whose samples were nearer to the data ({DISTANCE} {least:.3}, {last:.3} at the \
-                 end): saddle sample {folder} --checkpoint best"
+                "best    step {at}, by colours and texture alone ({DISTANCE} {least:.3}, {last:.3} at the end; look at \
+                 both): saddle sample {folder} --checkpoint best"
             )),
         }
     }

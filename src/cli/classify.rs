@@ -1,6 +1,6 @@
 //! `saddle classify`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::{
     ClassifyArgs,
@@ -28,7 +28,11 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     trained.notes.iter().for_each(tell);
     let s = &trained.settings;
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
-    let own = examples(&trained, None, false)?;
+    let is_other = args.data.is_some() || args.held_out;
+    let own = match is_other {
+        true => trained.data_of(None, Split::Train)?.expect("a run has learned from something"),
+        false => examples(&trained, None, false)?,
+    };
     let adapter = args.model.adapter.as_deref();
     let known = match &args.labels {
         Some(path) => Known::read(path, &own, trained.data_of(None, Split::Test)?.as_ref())?,
@@ -41,7 +45,6 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
             "{left} of {all} labels are not used: the run holds these examples out (holdout=0 keeps all)"
         ));
     }
-    let is_other = args.data.is_some() || args.held_out;
     let other = is_other.then(|| examples(&trained, args.data.as_deref(), args.held_out)).transpose()?;
     let data = other.as_ref().unwrap_or(&own);
     let tasks = Tasks::default();
@@ -103,15 +106,22 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let print_of = |set: &Dataset, i: usize| sha256([bytemuck::cast_slice::<f32, u8>(&set.example(i))]);
     let given: HashSet<String> = known.labels.iter().map(|(i, _)| print_of(&own, *i)).collect();
     let others = (0..data.len()).filter(|i| !given.contains(&print_of(data, *i)));
+    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
     let told = others.filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
+    let told = told.inspect(|(class, _)| *wanted.entry(class).or_default() += 1);
     let right: Vec<bool> = told.map(|(wanted, found)| wanted == found).collect();
     if right.is_empty() {
         return print("every example has its label: none is left to count those that are told right");
     }
-    let share = right.iter().filter(|is_right| **is_right).count() as f64 / right.len() as f64;
+    let share = |of: usize| 100.0 * of as f64 / right.len() as f64;
+    let right_ones = right.iter().filter(|is_right| **is_right).count();
+    // What one who always says the same class gets.
+    let (most, usual) = wanted.into_iter().map(|(class, count)| (count, class)).max().unwrap_or_default();
+    let doubt = if right_ones <= most { ": the codes tell nothing of the classes" } else { "" };
     print(format!(
-        "{:.2} % right, of {} whose class is known",
-        100.0 * share,
-        counted(right.len(), "unlabelled example")
+        "{:.2} % right, of {} whose class is known; `{usual}` for all would be right of {:.2} %{doubt}",
+        share(right_ones),
+        counted(right.len(), "unlabelled example"),
+        share(most)
     ))
 }

@@ -84,7 +84,8 @@ fn page(args: &ExportArgs, trained: &Asked) -> Result<File> {
     };
     let does =
         if args.train { "makes samples and trains on, with examples of your data inside," } else { "makes samples" };
-    let about = format!("{does} in a browser with WebGPU (Chrome or Edge 113, Safari 26, Firefox 141, or newer)");
+    let about =
+        format!("{does} in a browser with WebGPU (Chrome or Edge 113, Safari 26, Firefox 141 on Windows, or newer)");
     Ok(File { name: format!("{}.html", trained.settings.variant), bytes: page.into_bytes(), about })
 }
 

@@ -1,6 +1,6 @@
 //! `saddle score`.
 
-use std::path::Path;
+use std::{collections::HashSet, path::Path};
 
 use super::{
     ScoreArgs,
@@ -55,9 +55,10 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     let scores = scored(&mut scorer, &data)?;
     let found = Found::of(&data, scores, args.steps);
     let threshold = threshold(&trained, &mut scorer, args)?;
-    if threshold.is_some() && was_learned(args, &trained) {
+    // Neighbours leave an example itself aside.
+    if threshold.is_some() && was_learned(args, &trained) && scorer.by != By::Neighbours {
         tell(
-            "these are the run's own training data, which any model finds more usual than new data, and the threshold \
+            "these are the run's own data, most of them learned, which any model finds more usual than new data, and the threshold \
              is of held-out data: --held-out scores that part",
         );
     }
@@ -126,6 +127,10 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
         ))?;
     }
     drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))?;
+    let others: Vec<&str> = By::all(&trained)?.into_iter().skip(1).map(By::name).collect();
+    if args.by.is_none() && !others.is_empty() {
+        print(format!("other formulas find other oddities: --by {}", others.join(", ")))?;
+    }
     match faults {
         1.. if args.strict => {
             Err(Error::failure(format!("--strict: {} like none in the data", counted(faults, "row"))))
@@ -273,12 +278,16 @@ fn draw(data: &Dataset, found: &Found, threshold: Option<f64>) -> Result<Option<
                 let pixels = values(items).into_iter().chain(std::iter::repeat(-1.0));
                 pixels.take(lines * row).collect::<Vec<f32>>()
             };
-            // The last parts of a file's name without its ending; names in memory are numbers, which say nothing.
+            // A file's name without its ending, and with its folder where two would be alike; names in memory are
+            // numbers, which say nothing.
+            let path = |i: &usize| data.about.names.get(*i).map_or(Path::new(""), Path::new);
+            let stem = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let stems: HashSet<String> = ends.iter().flatten().map(|i| stem(path(i))).collect();
+            let are_alike = stems.len() < ends.iter().map(Vec::len).sum();
             let name = |i: Option<&usize>| {
-                let name = i.and_then(|i| data.about.names.get(*i)).map(Path::new);
-                let stem = name.and_then(Path::file_stem).unwrap_or_default().to_string_lossy();
-                let folder = name.and_then(Path::parent).and_then(Path::file_name);
-                folder.map_or_else(|| stem.to_string(), |folder| format!("{}/{stem}", folder.to_string_lossy()))
+                let path = i.map_or(Path::new(""), path);
+                let folder = path.parent().and_then(Path::file_name).filter(|_| are_alike);
+                folder.map_or_else(|| stem(path), |folder| format!("{}/{}", folder.to_string_lossy(), stem(path)))
             };
             let below = ends.iter().flat_map(|items| (0..lines * columns).map(|n| name(items.get(n)))).collect();
             let below = if data.about.names.is_empty() { vec![] } else { below };

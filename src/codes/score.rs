@@ -65,6 +65,13 @@ impl By {
     }
 
     /// The formulas that a model has, the usual one first.
+    ///
+    /// # Errors
+    /// Settings that make no model.
+    pub fn all(trained: &Trained) -> Result<Vec<Self>> {
+        Ok(Self::of(&trained.model()?, &trained.settings.variant, &trained.examples))
+    }
+
     fn of(model: &Model, name: &str, examples: &Examples) -> Vec<Self> {
         let has = |graph: &str| model.named(&[graph]).next().is_some();
         let (encodes, decodes) = (has(ENCODE), has(ENCODE) && has(DECODE));
@@ -154,7 +161,7 @@ impl Scorer {
     /// A formula that the model lacks; those of opening a session.
     pub fn new(trained: &Trained, by: Option<By>, adapter: Option<&str>) -> Result<Self> {
         let (model, name) = (trained.model()?, &trained.settings.variant);
-        let there = By::of(&model, name, &trained.examples);
+        let there = By::all(trained)?;
         let words = || there.iter().map(|by| by.name()).collect::<Vec<_>>().join(", ");
         let by = match (by, there.first()) {
             (_, None) => return Err(without(trained)),

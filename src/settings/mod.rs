@@ -333,8 +333,11 @@ impl Settings {
         let different = self.differences(&settings);
         if let Some((key, old, new)) = different.iter().find(|(key, ..)| key.resume == Resume::Never) {
             let (name, can) = (key.name, self.resumable());
-            let sentence =
-                format!("`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}");
+            let sentence = format!(
+                "`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}; for the \
+                     others begin a new one with the run.toml of this: saddle train --config RUN/run.toml --set \
+                     {name}={new}"
+            );
             return Err(Error::usage(sentence).at(&texts.values[name].1));
         }
         let recorded = different.into_iter().filter(|(key, ..)| key.resume == Resume::Recorded);

@@ -148,6 +148,7 @@ fn data_that_moved_or_whose_test_part_changed_is_the_same() {
     refused(&place, "train --out a --resume --steps 21", 2, &["where training was started; say with --data"]);
     fs::rename(place.path("else where"), place.path("else")).unwrap();
     let said = place.saddle("train --out a --resume --steps 21 --data else/train-images-idx3-ubyte");
+    assert!(said.out.starts_with("1 step in ") && said.out.contains(", 21 in all\n"), "{}", said.out);
     assert_eq!(said.code, Some(0), "{}", said.err);
     let toml = String::from_utf8(place.read("a/run.toml")).unwrap();
     assert!(toml.contains("data = \"else/train-images-idx3-ubyte\"") && !toml.contains("key = \"data\""), "{toml}");

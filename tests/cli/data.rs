@@ -15,6 +15,21 @@ fn photos(place: &Place, count: usize) {
     place.write("photos/notes.txt", b"x");
 }
 
+/// The commands of `train --help` that begin a run can be typed as they are.
+#[test]
+fn the_examples_of_the_help_are_settings_that_fit() {
+    let place = Place::new();
+    photos(&place, 30);
+    let help = place.saddle("train --help").out;
+    let examples = help.lines().filter_map(|line| line.strip_prefix("  saddle "));
+    let examples: Vec<&str> = examples.filter(|line| line.starts_with("train") && !line.contains("runs/")).collect();
+    assert!(examples.len() >= 5, "{help}");
+    for example in examples {
+        let said = place.saddle(&format!("{example} --adapter cpu --dry-run"));
+        assert_eq!(said.code, Some(0), "{example}: {}", said.err);
+    }
+}
+
 #[test]
 fn what_is_read_is_said_in_full_and_shown() {
     let place = Place::new();

@@ -104,7 +104,8 @@ fn few_labels_give_all_examples_a_class() {
     );
     let last = printed.last().unwrap();
     let share: f64 = last.split(' ').next().unwrap().parse().unwrap();
-    let is_said = last.ends_with(" % right, of 100 unlabelled examples whose class is known");
+    let is_said = last.contains(" % right, of 100 unlabelled examples whose class is known; `");
+    assert!(last.contains("` for all would be right of ") && !last.contains("tell nothing"), "{last}");
     assert!(share > 40.0 && is_said, "{last}");
     let doubtful = format!("{} examples found to be of another class than given, or", 100.0 - share);
     assert!(printed[1].starts_with(&doubtful), "{}", printed[1]);

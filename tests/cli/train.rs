@@ -174,6 +174,7 @@ fn a_time_becomes_a_number_of_steps() {
     assert!(said.out.contains(&format!("{steps} steps in ")), "{}", said.out);
     for (line, words) in [
         ("train gan --minutes 1 --steps 3", "'--minutes <N>' cannot be used with '--steps <N>'"),
+        ("train --out a --resume --minutes 1", "a resumed run goes by steps: --steps N, counted from its beginning"),
         ("train gan --minutes 0", "a number of minutes above 0 is right"),
     ] {
         let said = place.saddle(line);

@@ -110,7 +110,7 @@ Later layers win: defaults, preset, --config, flags and --set. `saddle variants 
 Examples:
   saddle train
   saddle train gan --data ring --steps 5000 --seed 1
-  saddle train dcgan --data photos/ --size 32 --set objective=relativistic --set r1=0.05
+  saddle train dcgan --data photos/ --size 32 --set objective=relativistic --set r1=0.05 --set norm_d=none
   saddle train vae-gan --preset article
   saddle train lstm-gan --data sines
   saddle train --config runs/dcgan-digits-001/run.toml

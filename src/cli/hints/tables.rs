@@ -185,6 +185,7 @@ pub const OPTIONS: &[Hint] = &[
             "num_rows",
             "n",
             "num-samples",
+            "num",
             "num_samples",
             "n-samples",
             "n_samples",

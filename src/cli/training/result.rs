@@ -20,8 +20,9 @@ impl Training {
     /// What a run says at its end, in lines.
     pub(super) fn result(&mut self) -> Result<Vec<String>> {
         let step = self.session.step();
-        let mut lines =
-            vec![format!("{} in {}", counted(step as usize, "step"), duration(self.since.elapsed().as_secs_f64()))];
+        let done = counted((step - self.first) as usize, "step");
+        let all = if self.first > 0 { format!(", {step} in all") } else { String::new() };
+        let mut lines = vec![format!("{done} in {}{all}", duration(self.since.elapsed().as_secs_f64()))];
         if let Some(modes) = data::modes(&self.settings.data)
             && let Some(score) = self.count_modes()?
         {
