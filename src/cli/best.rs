@@ -113,7 +113,7 @@ impl Best {
     }
 
     /// What the run says of it at its end.
-    pub fn said(&self, run: &Run, step: u64) -> Option<String> {
+    pub fn said(&self, run: &Run, step: u64, are_images: bool) -> Option<String> {
         let (least, at) = self.least.filter(|(_, at)| *at < step)?;
         let folder = quoted(run.folder());
         match self.last {
@@ -122,8 +122,9 @@ impl Best {
             }
             Some(last) if least > BETTER * last => None,
             Some(last) => Some(format!(
-                "best    step {at}, by colours and texture alone ({DISTANCE} {least:.3}, {last:.3} at the end; look at \
-                 both): saddle sample {folder} --checkpoint best"
+                "best    step {at}, whose samples were nearer to the data{} ({DISTANCE} {least:.3}, {last:.3} at the \
+                 end): saddle sample {folder} --checkpoint best",
+                if are_images { " in colours and texture; look at both" } else { "" }
             )),
         }
     }

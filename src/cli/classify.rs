@@ -30,7 +30,10 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
     let is_other = args.data.is_some() || args.held_out;
     let own = match is_other {
-        true => trained.data_of(None, Split::Train)?.expect("a run has learned from something"),
+        true => trained
+            .data_of(None, Split::Train)
+            .map_err(|e| e.at("the data of the run"))?
+            .expect("a run has learned from something"),
         false => examples(&trained, None, false)?,
     };
     let adapter = args.model.adapter.as_deref();
@@ -117,7 +120,7 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let right_ones = right.iter().filter(|is_right| **is_right).count();
     // What one who always says the same class gets.
     let (most, usual) = wanted.into_iter().map(|(class, count)| (count, class)).max().unwrap_or_default();
-    let doubt = if right_ones <= most { ": the codes tell nothing of the classes" } else { "" };
+    let doubt = if right_ones <= most { ": no better than one class for all" } else { "" };
     print(format!(
         "{:.2} % right, of {} whose class is known; `{usual}` for all would be right of {:.2} %{doubt}",
         share(right_ones),

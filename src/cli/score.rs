@@ -106,8 +106,9 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     }
     let faults = data.about.faults.iter().filter(|faults| !faults.is_empty()).count();
     if faults > 0 {
+        let too = if threshold.is_some() { ", `unusual` too" } else { "" };
         let such = if faults > PRINTED { ", such as" } else { "" };
-        print(format!("{} with cells like none in the data, `unusual` too{such}:", counted(faults, "row")))?;
+        print(format!("{} with cells like none in the data{too}{such}:", counted(faults, "row")))?;
         let all = (0..data.len()).filter_map(|i| Some(format!("  {}: {}", found.name(&data, i), found.why(&data, i)?)));
         all.take(PRINTED).try_for_each(print)?;
     }

@@ -23,6 +23,8 @@ pub(super) struct Table {
     titles: usize,
     /// The name of the column that identifies a row's series, and the number of each row's series.
     pub group: Option<(String, Vec<u32>)>,
+    /// The number of each row's group, if rows of one are held out together.
+    pub together: Option<Vec<u32>>,
     /// The names of the series, in order.
     pub names: BTreeSet<String>,
     /// The texts whose values have columns, which are the last ones.
@@ -106,6 +108,7 @@ impl Table {
             all,
             titles: usize::from(is_header),
             group: None,
+            together: None,
             names: BTreeSet::new(),
             texts: vec![],
             is_reversed: false,
@@ -156,11 +159,16 @@ impl Table {
 
     /// Whether each row is held out: the rows of a file of their own, else a random choice.
     pub fn held(&self, options: &Options) -> Vec<bool> {
-        match (self.tested, &self.group) {
-            (0, Some((_, groups))) => holdout::of_groups(groups, options),
+        match (self.tested, &self.together) {
+            (0, Some(groups)) => holdout::of_groups(groups, options),
             (0, None) => holdout::held(self.rows(), false, options),
             (tested, _) => (0..self.rows()).map(|row| row + tested >= self.rows()).collect(),
         }
+    }
+
+    /// Whether rows to test with lie in a file of their own.
+    pub fn has_test(&self) -> bool {
+        self.tested > 0
     }
 
     /// The sentence on the part of the rows that is read, of which `held` are held out.

@@ -33,11 +33,20 @@ pub(super) fn held(count: usize, is_series: bool, options: &Options) -> Vec<bool
 
 /// Whether each row is held out, where those of each group are together.
 pub(super) fn of_groups(groups: &[u32], options: &Options) -> Vec<bool> {
-    let count = groups.iter().max().map_or(0, |last| *last as usize + 1);
-    if count < 2 || !is_enough(groups.len(), options) {
-        return vec![false; groups.len()];
+    let mut rows = vec![0; groups.iter().max().map_or(0, |last| *last as usize + 1)];
+    groups.iter().for_each(|group| rows[*group as usize] += 1);
+    let mut left = if is_enough(groups.len(), options) { share(groups.len(), options) } else { 0 };
+    // In a random order, those that fit into the share of the rows.
+    let mut stream = Root::new("holdout", options.seed, Split::Train).stream(rows.len());
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    (1..order.len()).rev().for_each(|last| order.swap(last, stream.below(last + 1)));
+    let mut chosen = vec![false; rows.len()];
+    for group in order {
+        if rows[group] <= left {
+            left -= rows[group];
+            chosen[group] = true;
+        }
     }
-    let chosen = drawn(count, share(count, options).clamp(1, count - 1), options.seed);
     groups.iter().map(|group| chosen[*group as usize]).collect()
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Options;
-use super::cells::{self, DATES, MONTH};
+use super::cells::{self, DATES, MONTH, is_missing};
 use super::column::{Column, Role};
 use super::columns::{Clock, Table};
 use super::dialect::{Sheet, shown};
@@ -153,14 +153,20 @@ impl Table {
 
     /// Of rows that are learned one by one, holds out those of a group that a setting names together.
     pub fn keep_together(&mut self, sheet: &Sheet, options: &Options) -> Result<()> {
-        let is_split = options.window.is_none() && options.holdout > 0.0;
+        let is_split = options.window.is_none() && options.holdout > 0.0 && !self.has_test();
         let Some(name) = options.group.as_deref().filter(|name| is_split && *name != "none") else { return Ok(()) };
         let column = self.find(&sheet.file, name, "group")?;
         let mut codes = Codes::default();
-        self.each_row(sheet, |row| codes.take(&row[column], usize::MAX))?;
-        let groups = counted(codes.names.len(), "group");
+        let mut gaps = 0;
+        self.each_row(sheet, |row| {
+            // Rows without a name are of no group.
+            let is_gap = is_missing(&row[column]);
+            gaps += usize::from(is_gap);
+            codes.take(&if is_gap { format!("\n{gaps}") } else { row[column].to_owned() }, usize::MAX);
+        })?;
+        let groups = counted(codes.names.len() - gaps, "group");
         self.findings.push(format!("{groups} by {}, none of which is both learned and held out", shown(name)));
-        self.group = Some((name.to_owned(), codes.ids));
+        self.together = Some(codes.ids);
         Ok(())
     }
 

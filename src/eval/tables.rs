@@ -185,7 +185,7 @@ fn protected(found: &Protection) -> [Row; 2] {
         Row { verdict: Some(verdict), ..known }.note(format!(
             "share of the rows that lie nearer to training than to held-out rows beyond chance; 1: all are copies; {}",
             match verdict {
-                Verdict::Unsure => "too few rows are held out to tell: a run with --set holdout=0.3 has more",
+                Verdict::Unsure => "too few rows to tell: a larger holdout= in training holds out more",
                 _ => "far: train for fewer steps before you give rows away",
             }
         )),

@@ -1,13 +1,13 @@
 //! What users say of their tables: gaps with commas, values that must not come back, texts that are tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use saddle::data::Options;
+use saddle::data::{Options, Values};
 use saddle::settings::Separator;
 
 use crate::records::{back, found, records, typed};
 use crate::tables::said;
-use crate::{assert_failure, open_file};
+use crate::{assert_failure, folder_of, open_file};
 
 #[test]
 fn values_below_a_limit_are_gaps_that_come_back() {
@@ -71,6 +71,21 @@ fn values_of_few_rows_become_one() {
     let of = |rare| open_file("a.csv", &text, &Options { rare, holdout: 0.2, ..Options::default() }).unwrap();
     assert!(back(&of(0)).contains("k9,secret"));
     assert!(!serde_json::to_string(&of(5).series).unwrap().contains("secret"));
+    // Neither does one that many rows have, of which most tell a gap.
+    let rare = |row: &dyn Fn(usize) -> String| {
+        let text = format!("code,town\n{}", (0..600).map(|i| row(i) + "\n").collect::<String>());
+        open_file("a.csv", &text, &Options { rare: 5, holdout: 0.0, ..Options::default() }).unwrap()
+    };
+    let set = rare(&|i| if i == 4 { "k1,secret".into() } else { ["k0,t", "k1,", "k2,u"][i % 3].into() });
+    assert!(!serde_json::to_string(&set.series).unwrap().contains("secret"), "{}", said(&set));
+    // A rare value does not hide a frequent one, nor is a value hidden by chance that is called as the hidden ones.
+    let set = rare(&|i| format!("k{},t{}", if i % 3 == 0 { i } else { i % 3 }, i % 3));
+    assert!(!back(&set).contains(",other\n") && back(&set).contains("other,t0\n"), "{}", back(&set));
+    let set = rare(&|i| match i {
+        0..3 => format!("x{i},y{i}"),
+        _ => ["other,misc", "k1,t1", "k2,t2"][i % 3].into(),
+    });
+    assert!(back(&set).contains("other,misc\n"), "{}", back(&set));
 }
 
 /// Five rows of each person are enough for ids by that name, and a setting keeps the rows of each in one part.
@@ -91,7 +106,19 @@ fn the_rows_of_a_person_are_learned_or_held_out() {
     assert!(counts.len() == 160 && counts.values().all(|count| *count == 5), "{counts:?}");
     assert!(said.contains("200 groups by `patient_id`, none of which is both learned and held out"), "{said}");
     assert!(said.contains("each sample has an id of its own"), "{said}");
-    assert!(of(&Options { group: None, ..options }).0.values().any(|count| *count < 5));
+    assert!(of(&Options { group: None, ..options.clone() }).0.values().any(|count| *count < 5));
+    // Whoever reads the file again finds the same parts, and one large group does not become the part to test with.
+    let set = open_file("a.csv", &text, &options).unwrap();
+    let folder = folder_of(&[("a.csv", text.as_bytes())]);
+    let found = records(&set).values_of_file(&folder.path().join("a.csv"), &options).unwrap();
+    let [learned, held_out] = found.parts.map(|values| match &values[0] {
+        Values::Numbers(weights) => weights.iter().map(|weight| *weight as u32).collect::<BTreeSet<u32>>(),
+        Values::Texts(_) => panic!("weights are numbers"),
+    });
+    assert!(learned.len() == 160 && learned.is_disjoint(&held_out), "{learned:?} {held_out:?}");
+    let row = |i: usize| format!("P{},{}\n", if i < 900 { 7000 } else { 7000 + i }, i * 7 % 31);
+    let text = format!("patient_id,weight\n{}", (0..1000).map(row).collect::<String>());
+    assert_eq!(open_file("a.csv", &text, &options).unwrap().len(), 900);
 }
 
 #[test]

@@ -41,7 +41,7 @@ impl Training {
             lines.push(format!("samples {}", shown(&samples)));
         }
         let run = quoted(self.run.folder());
-        lines.extend(self.best.said(&self.run, step));
+        lines.extend(self.best.said(&self.run, step, self.dataset.shape.len() == 3));
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let more = resumption(self.run.folder());
         lines.extend(left.and_then(|left| minutes::early(left, self.since.elapsed(), step - self.first, step, &more)));

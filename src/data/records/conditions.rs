@@ -76,6 +76,7 @@ impl Condition {
         if !special && number.is_none() && value.is_empty() {
             let name = &column.name;
             return Err(Error::usage(match column.texts().into_iter().find(|text| is_missing(text)) {
+                _ if !matches!(relation, Relation::Equal | Relation::Unequal) => format!("`{text}` lacks a value"),
                 Some(gap) => format!("the gaps of `{name}` are written `{gap}`: `{name}{sign}{gap}`"),
                 None => format!("`{name}` has no gaps"),
             }));

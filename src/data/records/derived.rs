@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::coding::{Coding, Drawn, Value};
-use super::encode::{Cells, FEW, How, OTHER, is_common_mark};
+use super::encode::{Cells, FEW, How, OTHER, commonest, is_common_mark};
 use super::odd::Gaps;
 use super::relation::Relation;
 use super::rules::{Kept, Rule, rounding_of, spare, usual};
@@ -231,48 +231,47 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The most frequent of some texts.
-    fn usual(texts: impl Iterator<Item = String>) -> String {
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        texts.for_each(|text| *counts.entry(text).or_default() += 1);
-        counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(String::new(), |(text, _)| text)
-    }
-
     /// A column that another one tells, if each value of that is a choice: networks see what depends on it. Gaps in it
     /// are learned, but for those beside a value that has no other cell.
     fn told(&self, last: usize, first: usize) -> Option<Derived> {
         let [column, other] = [last, first].map(|n| &self.columns[n]);
         let is_told = self.found[first].as_ref().is_none_or(|derived| derived.relation == Relation::Follows);
         let most = if *other.kind == Kind::Category { self.how.levels } else { FEW };
-        let (mut keys, mut pairs) = (HashMap::new(), BTreeMap::new());
+        let (mut keys, mut cells, mut pairs) = (HashMap::new(), HashMap::<String, usize>::new(), BTreeMap::new());
         // Gaps come last, so that they tell only what nothing else does.
         let (gaps, full): (Vec<usize>, Vec<usize>) = self.rows.iter().partition(|row| column.cells.is_gap(**row));
         for row in full.into_iter().chain(gaps) {
             let (from, own) = (other.key(row), column.key(row));
             let (known, rows) = keys.entry(from.clone()).or_insert_with(|| (own.clone(), 0));
             *rows += 1;
-            if *known != own && !column.cells.is_gap(row) {
-                return None;
+            if !column.cells.is_gap(row) {
+                if *known != own {
+                    return None;
+                }
+                *cells.entry(own).or_default() += 1;
             }
             pairs.entry(from).or_insert_with(|| self.text(column, row));
         }
         // A value that few rows have must not come back beside that of another column: both have one value for such.
-        let all = pairs.len();
-        pairs.retain(|from, text| keys[from].1 >= self.how.rare || (is_missing(from) && is_missing(text)));
-        if pairs.len() < all {
-            if [column, other].iter().any(|column| *column.kind != Kind::Category) {
-                return None;
-            }
-            pairs.insert(OTHER.into(), OTHER.into());
+        let rare = |from: &String| {
+            let (told, rows) = (cells.get(&keys[from].0), keys[from].1);
+            let is_gap = is_missing(from) && told.is_none();
+            [rows < self.how.rare && !is_gap, told.is_some_and(|rows| *rows < self.how.rare)]
+        };
+        let (all, is_one) = (pairs.len(), pairs.keys().all(|from| rare(from)[0] == rare(from)[1]));
+        pairs.retain(|from, _| !rare(from)[0]);
+        let are_texts = [column, other].iter().all(|column| *column.kind == Kind::Category);
+        if pairs.len() < all && (!are_texts || pairs.insert(OTHER.into(), OTHER.into()).is_some()) {
+            return None;
         }
-        let found = Derived::new(Relation::Follows, vec![first], Self::usual(pairs.values().cloned()), [0.0; 2]);
-        (is_told && pairs.len() <= most).then_some(Derived { pairs, ..found })
+        let found = Derived::new(Relation::Follows, vec![first], commonest(pairs.values().cloned()), [0.0; 2]);
+        (is_told && is_one && pairs.len() <= most).then_some(Derived { pairs, ..found })
     }
 
     fn gap(&self, column: &Candidate) -> String {
         let gaps = || self.rows.iter().filter(|row| column.cells.number(**row).is_none());
         let marks = || gaps().map(|row| column.cells.text(*row).unwrap_or_default());
-        let usual = Self::usual(marks().map(str::to_owned));
+        let usual = commonest(marks().map(str::to_owned));
         let rows = marks().filter(|mark| *mark == usual).count();
         if is_common_mark(&usual, rows) { usual } else { String::new() }
     }

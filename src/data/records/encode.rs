@@ -1,6 +1,6 @@
 //! How the rows of a table become examples.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
@@ -204,6 +204,13 @@ fn hide_rare_marks(gaps: &mut Vec<Value>) {
 fn merged(values: &mut Vec<Value>, least: usize) -> Option<String> {
     let is_rare = |value: &Value| value.rows < least && !is_missing(&value.text);
     merge(values, is_rare, OTHER).then(|| OTHER.into())
+}
+
+/// The most frequent of some texts.
+pub(super) fn commonest(texts: impl Iterator<Item = String>) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    texts.for_each(|text| *counts.entry(text).or_default() += 1);
+    counts.into_iter().rev().max_by_key(|(_, count)| *count).map_or(String::new(), |(text, _)| text)
 }
 
 /// Gives the rows of rare values the text `into`. Returns whether there are any.

@@ -132,8 +132,9 @@ struct Fault<'a> {
 /// Least number of cells of a column, and share of them that are not of its type, from which on it is another column.
 const CELLS: usize = 2;
 const OTHERS: f64 = 0.9;
-/// Share of the rows outside of the range of a column from which on that is said.
+/// Share of the cells outside of the range of a column, and least number of them, from which on that is said.
 const OUTSIDE: f64 = 0.1;
+const LEAST: usize = 5;
 
 /// Looks for what is wrong with the cells of rows.
 struct Faults<'a> {
@@ -256,12 +257,11 @@ impl<'a> Faults<'a> {
             let column = &self.known.columns[*n];
             let Role::Learned(coding) = &column.role else { return None };
             let [low, high] = coding.ends()?;
-            let numbers = rows.iter().filter_map(|row| cells.number(*row));
-            let count = numbers.filter(|number| !(low..=high).contains(number)).count();
+            let numbers: Vec<f64> = rows.iter().filter_map(|row| cells.number(*row)).collect();
+            let (all, count) = (numbers.len(), numbers.iter().filter(|n| !(low..=high).contains(*n)).count());
             let [low, high] = [low, high].map(|end| self.known.text(column, end));
-            (count as f64 > OUTSIDE * rows.len() as f64).then(|| {
-                format!("{}: {count} of {} cells lie outside of {low} to {high}", shown(&column.name), rows.len())
-            })
+            (count >= LEAST && count as f64 > OUTSIDE * all as f64)
+                .then(|| format!("{}: {count} of {all} cells lie outside of {low} to {high}", shown(&column.name)))
         })
     }
 

@@ -95,7 +95,8 @@ impl Records {
     /// A file that cannot be read, or that lacks a column or has another one.
     pub fn values_of_file(&self, path: &Path, options: &Options) -> Result<FileRows> {
         let sheet = Sheet::open(path, options)?;
-        let table = Table::read(&sheet, options)?;
+        let mut table = Table::read(&sheet, options)?;
+        table.keep_together(&sheet, options)?;
         let place = |column: &Column| self.place_in(&table, column);
         let wanted: Vec<&Column> = self.compared().collect();
         if let Some(column) = wanted.iter().find(|column| place(column).is_none()) {
