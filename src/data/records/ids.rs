@@ -13,8 +13,11 @@ use crate::data::random::Root;
 /// Rows from which on a column can be one of ids, and the share of its texts that differ then.
 pub const MANY: usize = 100;
 pub const DIFFERENT: f64 = 0.95;
-/// Share of different values from which on a name is believed: five rows of each person or case.
+/// Share of different values from which on a name is believed: five rows of each person or case. Of small numbers,
+/// such as those of houses and rooms, half have to differ.
 const NAMED: f64 = 0.2;
+const NAMED_SMALL: f64 = 0.5;
+const SMALL: f64 = 1000.0;
 /// Numbers of ids are smaller.
 const LONGEST: u64 = 1_000_000_000_000_000_000;
 
@@ -84,10 +87,11 @@ pub fn counts(raw: &Raw) -> Counts {
     let range = sorted[cells - 1] - sorted[0];
     sorted.dedup();
     let (differ, name) = (sorted.len() == cells, named(raw));
+    let least = if sorted[0] < SMALL { NAMED_SMALL } else { NAMED };
     let counts_all = cells == raw.values.len() && range < 2.0 * cells as f64 || raw.is_unnamed;
     match () {
         () if differ && (counts_all || name > Named::No) => Counts::Rows,
-        () if name == Named::Surely && sorted.len() as f64 >= NAMED * cells as f64 => Counts::Rows,
+        () if name == Named::Surely && sorted.len() as f64 >= least * cells as f64 => Counts::Rows,
         () if differ => Counts::Differ,
         () => Counts::No,
     }
