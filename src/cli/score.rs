@@ -58,8 +58,8 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
     // Neighbours leave an example itself aside.
     if threshold.is_some() && was_learned(args, &trained) && scorer.by != By::Neighbours {
         tell(
-            "these are the run's own data, most of them learned, which any model finds more usual than new data, and the threshold \
-             is of held-out data: --held-out scores that part",
+            "these are the run's own data, most of them learned, which any model finds more usual than new data, and \
+             the threshold is of held-out data: --held-out scores that part",
         );
     }
     // A quantile that is about the largest of the scores tells nothing of one example.
