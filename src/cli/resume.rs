@@ -179,17 +179,23 @@ fn rises(settings: &Settings, step: u64) -> Option<String> {
     let [before, now] = [&former, settings].map(share);
     let of = |(own, rate): ((&'static str, f32), (_, f32))| {
         let (key, own) = (own.0, f64::from(own.1));
-        (key, own, own * before, f64::from(rate.1) * now)
+        (key, own, own * before, f64::from(rate.1) * now, rate.1)
     };
     let all = former.rates().into_iter().zip(settings.rates()).map(of);
-    let rising: Vec<_> = all.filter(|(_, _, before, now)| now > before).collect();
+    let rising: Vec<_> = all.filter(|(_, _, before, now, _)| now > before).collect();
     if rising.is_empty() {
         return None;
     }
     // Two digits are enough to set, and 0 would stop the training.
     let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
-    let said = rising.iter().map(|(key, _, before, now)| format!("{key} from {} to {}", short(*before), short(*now)));
-    let flat = rising.iter().map(|(key, own, before, _)| format!(" --set {key}={}", short(before.max(0.05 * own))));
+    let said =
+        rising.iter().map(|(key, _, before, now, _)| format!("{key} from {} to {}", short(*before), short(*now)));
+    // A rate that was changed now is what is wanted.
+    let is_wanted = |key: &str| changes().any(|change| change.key == key);
+    let flat = rising.iter().map(|(key, own, before, _, set)| match is_wanted(key) {
+        true => format!(" --set {key}={set}"),
+        false => format!(" --set {key}={}", short(before.max(0.05 * own))),
+    });
     let (word, said, flat) = (settings.schedule.word(), said.collect::<Vec<_>>().join(", "), flat.collect::<String>());
     Some(format!(
         "warning: schedule={word} spans all {} steps, so that rates rise again: {said}; for a flat end, go on with \
@@ -226,6 +232,14 @@ mod tests {
         assert!(cosine.ends_with("--set schedule=constant --set lr_g=0.00001 --set lr_d=0.00001"), "{cosine}");
         let geometric = said("geometric", "1000", 1000).unwrap();
         assert!(geometric.contains("lr_g from 0.000002 to 0.00002"), "{geometric}");
+        let rates = ["lr_g", "lr_d"].map(|key| Change {
+            step: 1000,
+            key: key.into(),
+            from: "0.005".into(),
+            to: "0.0002".into(),
+        });
+        let wanted = rises(&of("cosine", [&[change("1000")][..], &rates].concat()), 1000).unwrap();
+        assert!(wanted.ends_with("--set lr_g=0.0002 --set lr_d=0.0002"), "{wanted}");
         assert_eq!(said("constant", "1000", 1000), None);
         assert_eq!(said("linear", "3000", 1000), None, "a shorter run");
         assert_eq!(said("linear", "1000", 1200), None, "an earlier change");

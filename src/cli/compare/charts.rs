@@ -52,7 +52,7 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
     };
     let (mut has_band, mut has_single) = (false, false);
     let mut panel = |name: &&String| {
-        let (mut bands, mut curves) = (vec![], vec![]);
+        let (mut bands, mut curves, mut lone) = (vec![], vec![], vec![]);
         for (n, runs) in lines.iter().enumerate() {
             let of_runs: Vec<Vec<[f64; 2]>> = runs.iter().map(|lines| curve(lines, name)).collect();
             let of_runs: Vec<_> = of_runs.into_iter().filter(|points| !points.is_empty()).collect();
@@ -67,13 +67,20 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
                     has_band = true;
                 }
                 runs => {
-                    for points in runs.iter().filter(|points| points.len() > 1) {
+                    let [singles, several]: [Vec<_>; 2] =
+                        [false, true].map(|is| runs.iter().filter(|points| (points.len() > 1) == is).collect());
+                    lone.extend(singles.into_iter().map(|points| mark(DOTS, points.clone(), 1.0)));
+                    has_single |= several.len() > 1;
+                    for points in several {
                         curves.push(mark(Shape::Line(1.6), points.clone(), 0.85));
                         curves.extend((points.len() <= FEW_POINTS).then(|| mark(DOTS, points.clone(), 1.0)));
                     }
-                    has_single |= runs.len() > 1;
                 }
             }
+        }
+        // Beside curves of others, one value is a dot; alone it makes no panel.
+        if !curves.is_empty() {
+            curves.append(&mut lone);
         }
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
         Panel { title: (*name).clone(), x, marks: [bands, curves].concat(), ..Panel::default() }
