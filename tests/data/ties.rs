@@ -291,7 +291,7 @@ fn what_samples_do_beyond_the_data_is_said() {
     assert_eq!(pairs, BTreeSet::from([vec![false, false], vec![true, true]]), "{}", said(&set));
     assert_eq!(own.iter().filter(|row| row[0].text == "other").count(), 9);
     // A number has no value that stands for others.
-    let set = open_file("a.csv", &text.replace("town ", "2.").replace("town", "rate"), &few).unwrap();
+    let set = open_file("a.csv", text.replace("town ", "2.").replace("town", "rate"), &few).unwrap();
     for words in
         ["in all rows `code` tells `rate`: samples need not keep that", "one value of several of `code`, which"]
     {
