@@ -65,17 +65,15 @@ fn refuse(error: &clap::Error) -> ! {
     }
     if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(typed)), Some(ContextValue::String(before))) =
         (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::PriorArg))
-        && typed == before
     {
-        // An option that takes several values says so by the dots.
-        let list = if typed.contains(",..") { ", with commas between its values" } else { "" };
-        say(error, &format!("{typed} is given twice: give it once{list}"));
-    }
-    if let (ErrorKind::ArgumentConflict, Some(ContextValue::String(typed)), Some(ContextValue::String(before))) =
-        (error.kind(), error.get(ContextKind::InvalidArg), error.get(ContextKind::PriorArg))
-        && [typed, before].iter().all(|option| ["--resume", "--minutes <N>"].contains(&option.as_str()))
-    {
-        say(error, "a resumed run goes by steps: --steps N, counted from its beginning");
+        if typed == before {
+            // An option that takes several values says so by the dots.
+            let list = if typed.contains(",..") { ", with commas between its values" } else { "" };
+            say(error, &format!("{typed} is given twice: give it once{list}"));
+        }
+        if [typed, before].iter().all(|option| ["--resume", "--minutes <N>"].contains(&option.as_str())) {
+            say(error, "a resumed run goes by steps: --steps N, counted from its beginning");
+        }
     }
     let text = error.render().to_string();
     // That an option may be meant as a value is no help here.

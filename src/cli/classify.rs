@@ -30,10 +30,9 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let out = place(args.out.as_deref(), run, "classes", &["csv"], args.force)?;
     let is_other = args.data.is_some() || args.held_out;
     let own = match is_other {
-        true => trained
-            .data_of(None, Split::Train)
-            .map_err(|e| e.at("the data of the run"))?
-            .expect("a run has learned from something"),
+        true => {
+            trained.data_of(None, Split::Train).map_err(|e| e.at("the data of the run"))?.expect("a part to learn from")
+        }
         false => examples(&trained, None, false)?,
     };
     let adapter = args.model.adapter.as_deref();
@@ -109,22 +108,22 @@ pub fn classify(args: &ClassifyArgs) -> Result<()> {
     let print_of = |set: &Dataset, i: usize| sha256([bytemuck::cast_slice::<f32, u8>(&set.example(i))]);
     let given: HashSet<String> = known.labels.iter().map(|(i, _)| print_of(&own, *i)).collect();
     let others = (0..data.len()).filter(|i| !given.contains(&print_of(data, *i)));
-    let mut wanted: BTreeMap<&str, usize> = BTreeMap::new();
-    let told = others.filter_map(|i| Some((class(data, i)?, &known.names[found[i].0])));
-    let told = told.inspect(|(class, _)| *wanted.entry(class).or_default() += 1);
-    let right: Vec<bool> = told.map(|(wanted, found)| wanted == found).collect();
-    if right.is_empty() {
+    let told = others.filter_map(|i| Some((class(data, i)?, known.names[found[i].0].as_str())));
+    let told: Vec<(&str, &str)> = told.collect();
+    if told.is_empty() {
         return print("every example has its label: none is left to count those that are told right");
     }
-    let share = |of: usize| 100.0 * of as f64 / right.len() as f64;
-    let right_ones = right.iter().filter(|is_right| **is_right).count();
+    let share = |of: usize| 100.0 * of as f64 / told.len() as f64;
+    let right = told.iter().filter(|(wanted, found)| wanted == found).count();
     // What one who always says the same class gets.
-    let (most, usual) = wanted.into_iter().map(|(class, count)| (count, class)).max().unwrap_or_default();
-    let doubt = if right_ones <= most { ": no better than one class for all" } else { "" };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    told.iter().for_each(|(wanted, _)| *counts.entry(wanted).or_default() += 1);
+    let (most, usual) = counts.into_iter().map(|(class, count)| (count, class)).max().unwrap_or_default();
+    let doubt = if right <= most { ": no better than one class for all" } else { "" };
     print(format!(
         "{:.2} % right, of {} whose class is known; `{usual}` for all would be right of {:.2} %{doubt}",
-        share(right_ones),
-        counted(right.len(), "unlabelled example"),
+        share(right),
+        counted(told.len(), "unlabelled example"),
         share(most)
     ))
 }

@@ -177,25 +177,21 @@ fn rises(settings: &Settings, step: u64) -> Option<String> {
     let former = settings.overlaid(&layer).ok()?;
     let share = |s: &Settings| s.schedule.share((1.0 - step as f64 / s.steps as f64).max(0.0));
     let [before, now] = [&former, settings].map(share);
+    // Two digits are enough to set, and 0 would stop the training. A rate that was changed now is what is wanted.
+    let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
     let of = |(own, rate): ((&'static str, f32), (_, f32))| {
         let (key, own) = (own.0, f64::from(own.1));
-        (key, own, own * before, f64::from(rate.1) * now, rate.1)
+        let is_wanted = changes().any(|change| change.key == key);
+        let flat = if is_wanted { rate.1.to_string() } else { short((own * before).max(0.05 * own)).to_string() };
+        (key, own * before, f64::from(rate.1) * now, flat)
     };
     let all = former.rates().into_iter().zip(settings.rates()).map(of);
-    let rising: Vec<_> = all.filter(|(_, _, before, now, _)| now > before).collect();
+    let rising: Vec<_> = all.filter(|(_, before, now, _)| now > before).collect();
     if rising.is_empty() {
         return None;
     }
-    // Two digits are enough to set, and 0 would stop the training.
-    let short = |rate: f64| format!("{rate:.1e}").parse::<f64>().unwrap_or(rate);
-    let said =
-        rising.iter().map(|(key, _, before, now, _)| format!("{key} from {} to {}", short(*before), short(*now)));
-    // A rate that was changed now is what is wanted.
-    let is_wanted = |key: &str| changes().any(|change| change.key == key);
-    let flat = rising.iter().map(|(key, own, before, _, set)| match is_wanted(key) {
-        true => format!(" --set {key}={set}"),
-        false => format!(" --set {key}={}", short(before.max(0.05 * own))),
-    });
+    let said = rising.iter().map(|(key, before, now, _)| format!("{key} from {} to {}", short(*before), short(*now)));
+    let flat = rising.iter().map(|(key, _, _, flat)| format!(" --set {key}={flat}"));
     let (word, said, flat) = (settings.schedule.word(), said.collect::<Vec<_>>().join(", "), flat.collect::<String>());
     Some(format!(
         "warning: schedule={word} spans all {} steps, so that rates rise again: {said}; for a flat end, go on with \

@@ -128,7 +128,7 @@ pub fn score(args: &ScoreArgs) -> Result<()> {
         ))?;
     }
     drawn.map_or(Ok(()), |_| print(format!("picture in {}", shown(&picture))))?;
-    let others: Vec<&str> = By::all(&trained)?.into_iter().skip(1).map(By::name).collect();
+    let others: Vec<&str> = scorer.there.iter().skip(1).map(|by| by.name()).collect();
     if args.by.is_none() && !others.is_empty() {
         print(format!("other formulas find other oddities: --by {}", others.join(", ")))?;
     }

@@ -65,13 +65,6 @@ impl By {
     }
 
     /// The formulas that a model has, the usual one first.
-    ///
-    /// # Errors
-    /// Settings that make no model.
-    pub fn all(trained: &Trained) -> Result<Vec<Self>> {
-        Ok(Self::of(&trained.model()?, &trained.settings.variant, &trained.examples))
-    }
-
     fn of(model: &Model, name: &str, examples: &Examples) -> Vec<Self> {
         let has = |graph: &str| model.named(&[graph]).next().is_some();
         let (encodes, decodes) = (has(ENCODE), has(ENCODE) && has(DECODE));
@@ -113,6 +106,8 @@ pub struct Scorer {
     coder: Coder,
     /// The formula.
     pub by: By,
+    /// The formulas that the model has, the usual one first.
+    pub there: Vec<By>,
     /// Number of importance samples.
     pub importance: usize,
     examples: Examples,
@@ -161,7 +156,7 @@ impl Scorer {
     /// A formula that the model lacks; those of opening a session.
     pub fn new(trained: &Trained, by: Option<By>, adapter: Option<&str>) -> Result<Self> {
         let (model, name) = (trained.model()?, &trained.settings.variant);
-        let there = By::all(trained)?;
+        let there = By::of(&model, name, &trained.examples);
         let words = || there.iter().map(|by| by.name()).collect::<Vec<_>>().join(", ");
         let by = match (by, there.first()) {
             (_, None) => return Err(without(trained)),
@@ -173,7 +168,7 @@ impl Scorer {
             }
         };
         if by == By::Neighbours {
-            return Self::by_neighbours(trained, adapter);
+            return Self::by_neighbours(trained, there, adapter);
         }
         let (codes, likelihoods) = (model.outputs(ENCODE), model.outputs(LIKELIHOOD));
         let reads_code = matches!(by, By::Squared | By::Features | By::Bound | By::Nll)
@@ -193,10 +188,20 @@ impl Scorer {
         }
         let coder = Coder::new(trained, &model, &wanted, adapter)?;
         let examples = trained.examples.clone();
-        Ok(Self { coder, by, importance: IMPORTANCE, examples, codes, likelihoods, reads_code, neighbours: None })
+        Ok(Self {
+            coder,
+            by,
+            there,
+            importance: IMPORTANCE,
+            examples,
+            codes,
+            likelihoods,
+            reads_code,
+            neighbours: None,
+        })
     }
 
-    fn by_neighbours(trained: &Trained, adapter: Option<&str>) -> Result<Self> {
+    fn by_neighbours(trained: &Trained, there: Vec<By>, adapter: Option<&str>) -> Result<Self> {
         let own = trained.data_of(None, Split::Train).map_err(|e| e.at("codes are compared with the run's data"))?;
         let own = own.expect("a part to learn from");
         if own.len() <= JOINED {
@@ -209,6 +214,7 @@ impl Scorer {
         Ok(Self {
             coder,
             by: By::Neighbours,
+            there,
             importance: IMPORTANCE,
             examples: trained.examples.clone(),
             codes: vec![],

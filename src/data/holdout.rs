@@ -38,10 +38,9 @@ pub(super) fn of_groups(groups: &[u32], options: &Options) -> Vec<bool> {
     let mut left = if is_enough(groups.len(), options) { share(groups.len(), options) } else { 0 };
     // In a random order, those that fit into the share of the rows.
     let mut stream = Root::new("holdout", options.seed, Split::Train).stream(rows.len());
-    let mut order: Vec<usize> = (0..rows.len()).collect();
-    (1..order.len()).rev().for_each(|last| order.swap(last, stream.below(last + 1)));
     let mut chosen = vec![false; rows.len()];
-    for group in order {
+    for group in stream.order(rows.len()) {
+        let group = group as usize;
         if rows[group] <= left {
             left -= rows[group];
             chosen[group] = true;

@@ -45,6 +45,13 @@ fn mix(key: u64) -> u64 {
 pub(super) struct Stream(Xoshiro256PlusPlus);
 
 impl Stream {
+    /// 0..count in a random order (Fisher and Yates).
+    pub fn order(&mut self, count: usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..count as u32).collect();
+        (1..count).rev().for_each(|last| order.swap(last, self.below(last + 1)));
+        order
+    }
+
     /// Uniform in `[0, 1)`.
     pub fn unit(&mut self) -> f32 {
         (self.0.next_u64() >> 40) as f32 / (1u64 << 24) as f32

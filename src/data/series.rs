@@ -241,7 +241,10 @@ impl Columns {
         let has_commas = self.marks.is_some_and(|(_, decimal)| decimal == Decimal::Comma);
         let cell = |(i, digits): (usize, String)| {
             let digits = if has_commas { digits.replace('.', ",") } else { digits };
-            self.styles.get(i).map_or(digits.clone(), |style| style.dressed(digits))
+            match self.styles.get(i) {
+                Some(style) => style.dressed(digits),
+                None => digits,
+            }
         };
         self.merged(self.cells(row).into_iter().enumerate().map(cell).collect(), row)
     }

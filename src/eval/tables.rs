@@ -9,7 +9,7 @@ use crate::{
     metrics::Estimate,
     metrics::table::{
         self, Column, MISSING, Protection, Scores, Table, Utility, copies, logistic_detection, new_row_synthesis,
-        overfitting_protection, train_and_test, tree_detection,
+        overfitting_protection, perfect_protection, train_and_test, tree_detection,
     },
 };
 
@@ -167,14 +167,14 @@ fn hold(held_out: &Table, training: &Table, rows: &Table) -> bool {
 }
 
 /// The scores of how near rows lie to those learned from, beside those held out.
-fn protected(found: &Protection) -> [Row; 2] {
+fn protected(found: &Protection, perfect: f64) -> [Row; 2] {
     let verdict = match 2.0 * found.error {
         error if found.known > error => Verdict::Far,
         error if error > CLEAR => Verdict::Unsure,
         _ => Verdict::AsGood,
     };
     let known = Row::new("known by heart", found.known, Better::Lower).deviation(found.error);
-    let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(found.perfect);
+    let protection = Row::new("DCROverfittingProtection", found.score, Better::Higher).floor(perfect);
     let protection = protection.deviation(2.0 * (1.0 - found.chance) * found.error);
     [
         Row { verdict: Some(verdict), ..protection }.note(format!(
@@ -234,7 +234,10 @@ pub fn tables(rows: &Rows) -> Report {
                      these rows hold or lie at beyond chance ({equal:.1} % equal one)"
                 ));
             }
-            Some(found) => report.rows.extend(protected(&found)),
+            Some(found) => {
+                let perfect = perfect_protection(&training, held_out, DISTANCES, seed);
+                report.rows.extend(protected(&found, perfect));
+            }
             None => {}
         }
         if let Some(target) = rows.target {

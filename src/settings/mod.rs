@@ -335,8 +335,8 @@ impl Settings {
             let (name, can) = (key.name, self.resumable());
             let sentence = format!(
                 "`{name}` is {old} in this run and cannot become {new}; a resumed run can change {can}; for the \
-                     others begin a new one with the run.toml of this: saddle train --config RUN/run.toml --set \
-                     {name}={new}"
+                 others begin a new one with the run.toml of this: saddle train --config RUN/run.toml --set \
+                 {name}={new}"
             );
             return Err(Error::usage(sentence).at(&texts.values[name].1));
         }

@@ -67,8 +67,7 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
                     has_band = true;
                 }
                 runs => {
-                    let [singles, several]: [Vec<_>; 2] =
-                        [false, true].map(|is| runs.iter().filter(|points| (points.len() > 1) == is).collect());
+                    let (several, singles): (Vec<_>, Vec<_>) = runs.iter().partition(|points| points.len() > 1);
                     lone.extend(singles.into_iter().map(|points| mark(DOTS, points.clone(), 1.0)));
                     has_single |= several.len() > 1;
                     for points in several {

@@ -196,15 +196,11 @@ fn push(set: &Dataset, i: usize, stats: &mut Stats, part: &mut Part) -> Result<(
     part.push(bytemuck::cast_slice(&values), class)
 }
 
-/// 0..count in an order that depends on the key alone (Fisher and Yates).
+/// 0..count in an order that depends on the key alone.
 fn shuffled(count: usize, key: &[u8]) -> Vec<u32> {
     let seed = key.iter().take(8).fold(0, |seed, &byte| seed << 8 | u64::from(byte));
     let mut stream = Root::new("pack", seed, Split::Train).stream(0);
-    let mut order: Vec<u32> = (0..count as u32).collect();
-    for last in (1..count).rev() {
-        order.swap(last, stream.below(last + 1));
-    }
-    order
+    stream.order(count)
 }
 
 /// Least and greatest value, mean and deviation of columns, row by row (Welford's algorithm).

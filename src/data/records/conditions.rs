@@ -73,16 +73,17 @@ impl Condition {
                 column.name
             )));
         }
-        if !special && number.is_none() && value.is_empty() {
-            let name = &column.name;
-            return Err(Error::usage(match column.texts().into_iter().find(|text| is_missing(text)) {
-                _ if !matches!(relation, Relation::Equal | Relation::Unequal) => format!("`{text}` lacks a value"),
-                Some(gap) => format!("the gaps of `{name}` are written `{gap}`: `{name}{sign}{gap}`"),
-                None => format!("`{name}` has no gaps"),
-            }));
-        }
         if !special && number.is_none() {
+            let is_order = !matches!(relation, Relation::Equal | Relation::Unequal);
             return Err(match &column.kind {
+                _ if value.is_empty() && is_order => Error::usage(format!("`{text}` lacks a value")),
+                _ if value.is_empty() => {
+                    let name = &column.name;
+                    Error::usage(match column.texts().into_iter().find(|text| is_missing(text)) {
+                        Some(gap) => format!("the gaps of `{name}` are written `{gap}`: `{name}{sign}{gap}`"),
+                        None => format!("`{name}` has no gaps"),
+                    })
+                }
                 Kind::Category if column.is_compared() => {
                     let values = column.texts().into_iter().filter(|text| !text.is_empty());
                     unknown(&format!("value of `{}`", column.name), value, values)

@@ -252,20 +252,21 @@ impl<'a> Finder<'a> {
             }
             pairs.entry(from).or_insert_with(|| self.text(column, row));
         }
-        // A value that few rows have must not come back beside that of another column: both have one value for such.
+        // A value that few rows have must not come back beside that of another column: both have one value for such, if
+        // rare ones tell rare ones.
         let rare = |from: &String| {
             let (told, rows) = (cells.get(&keys[from].0), keys[from].1);
             let is_gap = is_missing(from) && told.is_none();
             [rows < self.how.rare && !is_gap, told.is_some_and(|rows| *rows < self.how.rare)]
         };
-        let (all, is_one) = (pairs.len(), pairs.keys().all(|from| rare(from)[0] == rare(from)[1]));
+        let (all, are_alike) = (pairs.len(), pairs.keys().all(|from| rare(from)[0] == rare(from)[1]));
         pairs.retain(|from, _| !rare(from)[0]);
         let are_texts = [column, other].iter().all(|column| *column.kind == Kind::Category);
         if pairs.len() < all && (!are_texts || pairs.insert(OTHER.into(), OTHER.into()).is_some()) {
             return None;
         }
         let found = Derived::new(Relation::Follows, vec![first], commonest(pairs.values().cloned()), [0.0; 2]);
-        (is_told && is_one && pairs.len() <= most).then_some(Derived { pairs, ..found })
+        (is_told && are_alike && pairs.len() <= most).then_some(Derived { pairs, ..found })
     }
 
     fn gap(&self, column: &Candidate) -> String {

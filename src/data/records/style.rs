@@ -89,8 +89,14 @@ impl Style {
 
     /// The digits of a number with what else the numbers of the column have.
     pub(in crate::data) fn dressed(&self, digits: String) -> String {
-        let text = self.dress.as_ref().map_or(digits.clone(), |dress| dress.put_on(&digits));
-        self.unit.as_ref().map_or(text.clone(), |[before, after]| format!("{before}{text}{after}"))
+        let text = match &self.dress {
+            Some(dress) => dress.put_on(&digits),
+            None => digits,
+        };
+        match &self.unit {
+            Some([before, after]) => format!("{before}{text}{after}"),
+            None => text,
+        }
     }
 
     /// Whether its numbers have nothing but digits, a decimal mark and a minus sign.

@@ -10,7 +10,7 @@ mod utility;
 
 pub use detection::{Detection, logistic_detection, tree_detection};
 pub use logistic::{Design, Factor, Logistic};
-pub use privacy::{NewRows, Protection, copies, new_row_synthesis, overfitting_protection};
+pub use privacy::{NewRows, Protection, copies, new_row_synthesis, overfitting_protection, perfect_protection};
 pub use similarity::{
     Scores, boundary_adherence, category_coverage, column_shapes, missing_value_similarity, overall, pair_trends,
     pairs, range_coverage,

@@ -23,9 +23,6 @@ pub struct Protection {
     pub score: f64,
     /// The share of generated rows whose nearest training row is nearer than their nearest held-out row.
     pub closer_to_training: f64,
-    /// The score of real rows, each without itself: by the ranges of SDMetrics more than by chance are nearer to the
-    /// table with the outliers, which is mostly the larger one.
-    pub perfect: f64,
     /// The share of rows that are nearer to one of the training rows by chance: the share of those among all real rows.
     pub chance: f64,
     /// The share of rows that are known by heart: nearer to training rows beyond chance, 0 for none and 1 for copies.
@@ -48,42 +45,64 @@ pub fn overfitting_protection(
     most: usize,
     seed: u64,
 ) -> Option<Protection> {
-    let some = |table: &Table, most| if most < table.rows() { table.sample(most, seed) } else { table.clone() };
-    let (training, held_out, generated) = (some(training, SEARCHED), some(held_out, SEARCHED), some(generated, most));
+    let [training, held_out] = [training, held_out].map(|table| some(table, SEARCHED, seed));
+    let generated = some(generated, most, seed);
     let rows = generated.rows();
     if [training.rows(), held_out.rows(), rows].contains(&0) {
         return None;
     }
+    let distances = |ranges: [&Table; 2]| {
+        [(&training, ranges[0]), (&held_out, ranges[1])]
+            .map(|(table, ranges)| nearest(&generated, table, &widths(ranges), |_| None))
+    };
+    let closer_to_training = share(&distances([&training, &held_out]), f64::lt);
     let both = training.above(&held_out);
-    let parts = [(&training, 0), (&held_out, training.rows())];
-    // `places` are those of the rows in both parts, where they are real.
-    let distances = |from: &Table, places: &[usize], ranges: [&Table; 2]| {
-        [0, 1].map(|n| {
-            let (ranges, (part, first)) = (ranges[n].columns.iter().map(width).collect::<Vec<_>>(), parts[n]);
-            nearest(from, part, &ranges, |row| places.get(row)?.checked_sub(first))
-        })
-    };
-    let share = |[to_training, to_held_out]: &[Vec<f64>; 2], is: fn(&f64, &f64) -> bool| {
-        let pairs = to_training.iter().zip(to_held_out);
-        pairs.filter(|(training, held_out)| is(training, held_out)).count() as f64 / to_training.len() as f64
-    };
-    let score = |closer: f64| (2.0 * (1.0 - closer)).min(1.0);
-    let closer_to_training = share(&distances(&generated, &[], [&training, &held_out]), f64::lt);
-    let places: Vec<usize> = (0..both.rows()).step_by(both.rows().div_ceil(most)).collect();
-    let perfect = share(&distances(&both.pick(&places), &places, [&training, &held_out]), f64::lt);
-    let common = distances(&generated, &[], [&both, &both]);
+    let common = distances([&both, &both]);
     let [training, held_out] = [training.rows(), held_out.rows()].map(|rows| rows as f64);
     let chance = training / (training + held_out);
     let closer = share(&common, f64::lt) + chance * share(&common, f64::eq);
     Some(Protection {
         score: score(closer_to_training),
         closer_to_training,
-        perfect: score(perfect),
         chance,
         known: (closer - chance) / (1.0 - chance),
         error: (chance / (1.0 - chance) / rows as f64 + PLACES / held_out).sqrt(),
         rows,
     })
+}
+
+/// DCROverfittingProtection of real rows, at most `most`, each without itself: the best that rows can have. By the
+/// ranges of SDMetrics more than by chance are nearer to the table with the outliers, which is mostly the larger one.
+/// Neither table is empty.
+pub fn perfect_protection(training: &Table, held_out: &Table, most: usize, seed: u64) -> f64 {
+    let [training, held_out] = [training, held_out].map(|table| some(table, SEARCHED, seed));
+    let both = training.above(&held_out);
+    let places: Vec<usize> = (0..both.rows()).step_by(both.rows().div_ceil(most)).collect();
+    let from = both.pick(&places);
+    let parts = [(&training, 0), (&held_out, training.rows())];
+    let distances =
+        parts.map(|(part, first)| nearest(&from, part, &widths(part), |row| places[row].checked_sub(first)));
+    score(share(&distances, f64::lt))
+}
+
+/// The score of rows of which this share lies nearer to training rows.
+fn score(closer_to_training: f64) -> f64 {
+    (2.0 * (1.0 - closer_to_training)).min(1.0)
+}
+
+/// The share of rows whose distances, to the nearest training and the nearest held-out row, are so.
+fn share([to_training, to_held_out]: &[Vec<f64>; 2], is: fn(&f64, &f64) -> bool) -> f64 {
+    let pairs = to_training.iter().zip(to_held_out);
+    pairs.filter(|(training, held_out)| is(training, held_out)).count() as f64 / to_training.len() as f64
+}
+
+/// At most `most` rows.
+fn some(table: &Table, most: usize, seed: u64) -> Table {
+    if most < table.rows() { table.sample(most, seed) } else { table.clone() }
+}
+
+fn widths(table: &Table) -> Vec<Option<f64>> {
+    table.columns.iter().map(width).collect()
 }
 
 /// For each row of `from`, the distance to the nearest row of `to` other than `itself`. Without a range, only equality
