@@ -126,7 +126,7 @@ fn what_is_wrong_is_said_in_one_sentence() {
     );
     says(
         toml("steps = 3\nlr_g = [0.1, 0.2]"),
-        "a.toml:2: `lr_g` takes a number, 0 or more, not a list: each run of several is a table `[[case]]`",
+        "a.toml:2: `lr_g` is a list of values, which are for the runs of `saddle train --config`",
     );
     assert_eq!(toml("hidden_g = [7, 8]").unwrap().hidden_g, [7, 8]);
     let near = "a.toml:1: `lrg` is a table; settings are plain `key = value` lines; did you mean `lr_g = value`?";

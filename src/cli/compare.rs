@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CompareArgs, print, shown, table};
 use crate::{
-    error::{Error, Result, unknown},
+    error::{Error, Result, counted, unknown},
     files::{ensure_new, write_atomically},
     metrics::Estimate,
     record::{Record, measures},
@@ -24,13 +24,31 @@ struct Entry {
     /// The reports of its last evaluation.
     evaluation: Vec<Value>,
     settings: BTreeMap<&'static str, String>,
-    numbers: Vec<(String, f64)>,
+    numbers: Vec<Number>,
+}
+
+/// A number of a run.
+struct Number {
+    name: String,
+    value: f64,
+    /// The step that it is of, where it is another one than that of the last metrics, or of the newest checkpoint.
+    of_step: Option<u64>,
 }
 
 /// Runs that differ in nothing but their seeds.
 struct Group<'a> {
+    /// Its name in figures, which says all that differs.
     name: String,
+    /// Its name at the head of a table.
+    head: String,
     entries: Vec<&'a Entry>,
+}
+
+impl Group<'_> {
+    /// The values of a number in its runs that have it.
+    fn values(&self, name: &str) -> Vec<f64> {
+        self.entries.iter().filter_map(|entry| Some(entry.number(name)?.value)).collect()
+    }
 }
 
 /// Puts runs side by side: the settings in which they differ, the last line of their metrics and the measures of their
@@ -62,10 +80,10 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     }
     let entries: Vec<Entry> =
         records.into_iter().zip(settings).map(|(record, settings)| entry(record, settings)).collect();
-    let groups = groups(&entries);
+    let groups = labelled(groups(&entries), &args.labels)?;
     let wanted = joined(&numbers(&entries), &args.metrics);
     let names = chosen(numbers(&entries), &wanted)?;
-    let mut lines = lines(&groups, &names);
+    let mut lines = lines(&groups, &names, args.labels.is_empty());
     if let (Some(first), false) = (entries.iter().flat_map(Entry::measured).next(), args.json) {
         // What follows was measured by `eval`, and what comes before in training.
         let at = lines.iter().position(|line| line[0] == first);
@@ -79,7 +97,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     match (args.out.as_deref(), form.as_deref()) {
         (Some(out), Some("csv")) => write_atomically(out, &csv(&entries, &names))?,
         (Some(out), Some(form @ ("png" | "svg"))) => {
-            write_atomically(out, &charts::charts(&groups, &wanted, &unlike)?.file(form)?)?;
+            write_atomically(out, &charts::charts(&groups, &names, &unlike)?.file(form)?)?;
         }
         (Some(out), Some("tex")) => write_atomically(out, latex(&lines, &doubts).as_bytes())?,
         (Some(out), _) => write_atomically(out, markdown(&lines, &doubts).as_bytes())?,
@@ -97,6 +115,10 @@ impl Entry {
     /// The names of the measures of its last evaluation.
     fn measured(&self) -> Vec<String> {
         measures(&self.evaluation).into_iter().map(|(name, _)| name).collect()
+    }
+
+    fn number(&self, name: &str) -> Option<&Number> {
+        self.numbers.iter().find(|number| number.name == name)
     }
 }
 
@@ -147,7 +169,7 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
             doubts.push(format!("the evaluations are not of the same {what}: compare no scores"));
         }
     }
-    for Entry { record, evaluation, .. } in entries {
+    for Entry { record, .. } in entries {
         let (run, step, steps) = (record.run.folder().display(), record.step, record.run.settings().steps);
         if step < steps {
             let ending = record.ending().filter(|ending| ending.how != How::Done);
@@ -157,10 +179,6 @@ fn doubts(entries: &[Entry]) -> Vec<String> {
         let logged = record.last_metrics().get("step").and_then(Value::as_u64).filter(|logged| *logged != step);
         if let Some(logged) = logged {
             doubts.push(format!("the metrics of `{run}` are of step {logged}, its newest checkpoint of step {step}"));
-        }
-        let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
-        if let Some(measured) = measured.filter(|measured| *measured != step) {
-            doubts.push(format!("`{run}` was evaluated at step {measured}; its newest checkpoint is of step {step}"));
         }
     }
     doubts
@@ -188,10 +206,22 @@ fn chosen(names: Vec<String>, wanted: &[String]) -> Result<Vec<String>> {
 }
 
 fn entry(record: Record, settings: BTreeMap<&'static str, String>) -> Entry {
-    let metrics = record.last_metrics().into_iter().filter(|(name, _)| !TIMES.contains(&name.as_str()));
-    let metrics = metrics.filter_map(|(name, value)| Some((name, value.as_f64()?)));
+    let step = |line: &Map<String, Value>| line.get("step").and_then(Value::as_u64);
+    let lines = record.metrics();
+    let newest = lines.last().and_then(step);
+    let mut numbers: Vec<Number> = vec![];
+    for line in lines.iter().rev() {
+        let of_step = step(line).filter(|step| Some(*step) != newest);
+        for (name, value) in line.iter().filter(|(name, _)| !TIMES.contains(&name.as_str())) {
+            if let (Some(value), true) = (value.as_f64(), numbers.iter().all(|number| number.name != *name)) {
+                numbers.push(Number { name: name.clone(), value, of_step });
+            }
+        }
+    }
     let evaluation = record.evaluation();
-    let numbers = metrics.chain(measures(&evaluation)).collect();
+    let measured = evaluation.first().and_then(|report| report.get("step")?.as_u64());
+    let of_step = measured.filter(|measured| *measured != record.step);
+    numbers.extend(measures(&evaluation).into_iter().map(|(name, value)| Number { name, value, of_step }));
     Entry { record, evaluation, settings, numbers }
 }
 
@@ -208,7 +238,10 @@ fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
             |group: &&mut Group| group.name == name && group.entries.iter().all(|other| seed(other) != seed(entry));
         match groups.iter_mut().find(repeats) {
             Some(group) => group.entries.push(entry),
-            None => groups.push(Group { name, entries: vec![entry] }),
+            None => {
+                let head = entry.record.run.settings().variant.clone();
+                groups.push(Group { name, head, entries: vec![entry] });
+            }
         }
     }
     let names: Vec<String> = groups.iter().map(|group| group.name.clone()).collect();
@@ -220,18 +253,28 @@ fn groups(entries: &[Entry]) -> Vec<Group<'_>> {
     groups
 }
 
+/// The groups with names of the user's, if there are any.
+fn labelled<'a>(groups: Vec<Group<'a>>, labels: &[String]) -> Result<Vec<Group<'a>>> {
+    if labels.is_empty() {
+        return Ok(groups);
+    }
+    if labels.len() != groups.len() {
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        let (count, all) = (counted(labels.len(), "name"), counted(groups.len(), "column"));
+        return Err(Error::usage(format!("--labels: {count} for {all}: {}", names.join(", "))));
+    }
+    let with = |(group, label): (Group<'a>, &String)| Group { name: label.clone(), head: label.clone(), ..group };
+    Ok(groups.into_iter().zip(labels).map(with).collect())
+}
+
 /// The names of all numbers, in the order in which they first occur.
 fn numbers(entries: &[Entry]) -> Vec<String> {
-    let all = entries.iter().flat_map(|entry| &entry.numbers).map(|(name, _)| name);
+    let all = entries.iter().flat_map(|entry| &entry.numbers).map(|number| &number.name);
     once(all).into_iter().cloned().collect()
 }
 
-fn number(entry: &Entry, name: &str) -> Option<f64> {
-    entry.numbers.iter().find(|(found, _)| found == name).map(|(_, value)| *value)
-}
-
-/// A column for each group, a line for each number.
-fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
+/// A column for each group, a line for each number, and for each setting in which groups differ if that is wanted.
+fn lines(groups: &[Group], names: &[String], with_settings: bool) -> Vec<Vec<String>> {
     let line = |name: &str, cell: &dyn Fn(&Group) -> String| {
         std::iter::once(name.to_owned()).chain(groups.iter().map(cell)).collect::<Vec<String>>()
     };
@@ -240,21 +283,30 @@ fn lines(groups: &[Group], names: &[String]) -> Vec<Vec<String>> {
         steps.dedup();
         steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ")
     };
-    let mut lines = vec![
-        line("", &|group| group.name.clone()),
+    let of_groups = groups.iter().filter(|_| with_settings).flat_map(|group| group.entries[0].settings.keys());
+    let keys = once(of_groups.filter(|key| **key != "seed"));
+    let setting = |key| move |group: &Group| group.entries[0].settings.get(key).cloned().unwrap_or_default();
+    let mut lines = vec![line("", &|group| group.head.clone())];
+    lines.extend(keys.into_iter().map(|key| line(key, &setting(key))));
+    lines.extend([
         line("run", &|group| match &group.entries[..] {
             [one] => one.record.run.folder().display().to_string(),
             several => format!("{} seeds", several.len()),
         }),
         line("step", &steps),
-    ];
+    ]);
     for name in names {
         lines.push(line(name, &|group| {
-            let found: Vec<f64> = group.entries.iter().filter_map(|entry| number(entry, name)).collect();
+            let found = group.values(name);
             let all = group.entries.len();
             let is_of_some = (1..all).contains(&found.len());
-            let of = if is_of_some { format!(" ({} of {all})", found.len()) } else { String::new() };
-            mean(&found) + &of
+            let of = is_of_some.then(|| format!("{} of {all}", found.len()));
+            let steps = once(group.entries.iter().filter_map(|entry| entry.number(name)?.of_step));
+            let steps = steps.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+            let at = (!steps.is_empty()).then(|| format!("step {steps}"));
+            let said: Vec<String> = of.into_iter().chain(at).collect();
+            let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) };
+            mean(&found) + &said
         }));
     }
     lines
@@ -299,9 +351,9 @@ fn markdown(lines: &[Vec<String>], doubts: &[String]) -> String {
     [row(head), rule].into_iter().chain(body.iter().map(|line| row(line))).chain(said).collect()
 }
 
-/// A table with the rules of the package `booktabs`; what is doubtful follows as comments.
+/// A table with the rules of the package `booktabs`; what is doubtful follows in small print.
 fn latex(lines: &[Vec<String>], doubts: &[String]) -> String {
-    let cell = |text: &String| {
+    let cell = |text: &str| {
         let escape = |c: char| match c {
             '±' => "$\\pm$".to_owned(),
             '↑' => "$\\uparrow$".to_owned(),
@@ -314,11 +366,16 @@ fn latex(lines: &[Vec<String>], doubts: &[String]) -> String {
         };
         text.chars().map(escape).collect::<String>()
     };
-    let row = |cells: &[String]| format!("{} \\\\\n", cells.iter().map(cell).collect::<Vec<_>>().join(" & "));
+    let row =
+        |cells: &[String]| format!("{} \\\\\n", cells.iter().map(|text| cell(text)).collect::<Vec<_>>().join(" & "));
     let [head, body @ ..] = lines else { return String::new() };
     let begin = format!("\\begin{{tabular}}{{l{}}}\n\\toprule\n", "r".repeat(head.len() - 1));
     let body = body.iter().map(|line| row(line)).collect::<String>();
-    let said = doubts.iter().map(|doubt| format!("% {}.\n", doubt.replace('\n', " "))).collect::<String>();
+    let said: Vec<String> = doubts.iter().map(|doubt| format!("{}.\n", cell(doubt))).collect();
+    let said = match &said[..] {
+        [] => String::new(),
+        said => format!("\\par\\smallskip\n{{\\footnotesize {}\\par}}\n", said.concat()),
+    };
     format!("{begin}{}\\midrule\n{body}\\bottomrule\n\\end{{tabular}}\n{said}", row(head))
 }
 
@@ -336,7 +393,8 @@ fn csv(entries: &[Entry], names: &[String]) -> Vec<u8> {
         let (folder, variant) = (record.run.folder(), &record.run.settings().variant);
         let first = [folder.display().to_string(), variant.clone(), record.step.to_string()];
         let own = keys.iter().map(|key| settings.get(key).cloned().unwrap_or_default());
-        let values = names.iter().map(|name| number(entry, name).map_or(String::new(), |value| value.to_string()));
+        let values =
+            names.iter().map(|name| entry.number(name).map_or(String::new(), |number| number.value.to_string()));
         csv.write_record(first.into_iter().chain(own).chain(values)).expect(SPACE);
     }
     csv.into_inner().expect(SPACE)
@@ -345,11 +403,12 @@ fn csv(entries: &[Entry], names: &[String]) -> Vec<u8> {
 fn json(entries: &[Entry]) -> Value {
     let run = |entry: &Entry| {
         let numbers: Map<String, Value> =
-            entry.numbers.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
+            entry.numbers.iter().map(|number| (number.name.clone(), json!(number.value))).collect();
+        let earlier = entry.numbers.iter().filter_map(|number| Some((number.name.clone(), json!(number.of_step?))));
         json!({
             "run": entry.record.run.folder(), "variant": entry.record.run.settings().variant,
             "step": entry.record.step,
-            "settings": entry.settings, "numbers": numbers,
+            "settings": entry.settings, "numbers": numbers, "steps": earlier.collect::<Map<_, _>>(),
             "ending": entry.record.ending().map(|ending| ending.to_string()),
         })
     };

@@ -40,6 +40,11 @@ impl Hint {
     fn is_of_epochs(&self) -> bool {
         self.typed.contains(&"epochs")
     }
+
+    /// Whether it names the form of a file.
+    fn is_of_endings(&self) -> bool {
+        self.typed.contains(&"format")
+    }
 }
 
 impl fmt::Display for Hint {

@@ -14,6 +14,8 @@ use crate::{
 pub const POINTS: usize = 2500;
 /// Stacked digits that are counted (Lin et al. 2018, section 4.2).
 pub const STACKED: usize = 26_000;
+/// How much fewer points at modes than a perfect sampler's are near it.
+const NEAR: f64 = 0.2;
 /// Simulations of a perfect sampler; their mean is the noise floor.
 const SIMULATIONS: usize = 20;
 
@@ -58,7 +60,8 @@ pub fn points(name: &str, generated: &[f32], setup: &Setup) -> Result<Report> {
     };
     let rows = vec![
         row(&format!("modes of {}", modes.centres.len()), Better::Higher, |s| s.modes as f64, published[0]),
-        of_found(row("high-quality share", Better::Higher, |s| s.high_quality_share, published[1])),
+        // A third of the points off all modes is no success: real ones have one in a hundred.
+        of_found(row("high-quality share", Better::Higher, |s| s.high_quality_share, published[1]).near(NEAR)),
         row("reverse KL, nats", Better::Lower, |s| s.reverse_kl, published[2]),
     ];
     let notes = vec![

@@ -31,7 +31,7 @@ impl Better {
 pub enum Verdict {
     /// Better, or within two standard deviations, or within 5 % of the best's distance from chance.
     AsGood,
-    /// Worse by half at most.
+    /// Worse by half at most, or by what the measure says.
     Near,
     /// Worse than that.
     Far,
@@ -69,6 +69,9 @@ pub struct Row {
     /// Score of one that knows nothing, from which distances to the best are measured: 0, or chance.
     #[serde(skip)]
     pub chance: f64,
+    /// How much worse than the best is still near, as a share of the best's distance from chance.
+    #[serde(skip)]
+    pub near: f64,
     /// Score of an `lstm` that was trained by likelihood, the baseline of models of text.
     pub baseline: Option<f64>,
     /// Published figures, with their sources.
@@ -86,8 +89,8 @@ impl Row {
     pub fn new(measure: impl Into<String>, value: f64, better: Better) -> Self {
         let measure = measure.into();
         let [deviation, floor, real, baseline] = [None; 4];
-        let (chance, published, verdict, note) = (0.0, None, None, None);
-        Self { measure, value, deviation, floor, real, chance, baseline, published, better, verdict, note }
+        let (chance, near, published, verdict, note) = (0.0, 0.5, None, None, None);
+        Self { measure, value, deviation, floor, real, chance, near, baseline, published, better, verdict, note }
     }
 
     /// With the deviation over repetitions.
@@ -121,6 +124,11 @@ impl Row {
         Self { chance, ..self }
     }
 
+    /// With another share of the best's distance from chance that is near.
+    pub fn near(self, near: f64) -> Self {
+        Self { near, ..self }
+    }
+
     /// With published figures.
     pub fn published(self, published: impl Into<String>) -> Self {
         Self { published: Some(published.into()), ..self }
@@ -136,13 +144,13 @@ impl Row {
         };
         let worse_by = worse_than(best)?;
         let is_as_real = self.real.and_then(worse_than).is_some_and(|by| by <= 0.0);
-        let (error, half) = (2.0 * self.deviation.unwrap_or(0.0), 0.5 * (best - self.chance).abs());
+        let (error, near) = (2.0 * self.deviation.unwrap_or(0.0), self.near * (best - self.chance).abs());
         let close = 0.05 * (best - self.chance).abs();
         Some(match worse_by {
-            by if by > half.max(close) + error && !is_as_real => Verdict::Far,
-            _ if error > half => Verdict::Unsure,
+            by if by > near.max(close) + error && !is_as_real => Verdict::Far,
+            _ if error > near => Verdict::Unsure,
             by if by <= error.max(close) => Verdict::AsGood,
-            by if by <= half || is_as_real => Verdict::Near,
+            by if by <= near || is_as_real => Verdict::Near,
             _ => Verdict::Far,
         })
     }

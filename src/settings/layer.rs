@@ -20,6 +20,9 @@ const CHANGED: &str = "changed";
 /// Key of the list of cases in a file of settings; no setting has this name.
 const CASE: &str = "case";
 
+/// Most runs that one file of settings describes.
+const MAX_CASES: f64 = 10_000.0;
+
 /// A change of a setting at a resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -62,13 +65,19 @@ pub(super) struct Entry {
     pub origin: String,
 }
 
+impl Entry {
+    fn new(key: &str, text: &str, origin: &str) -> Self {
+        let sign = SIGNS.iter().find(|(sign, _)| *sign == text && ["separator", "decimal"].contains(&key));
+        let text = sign.map_or(text, |(_, word)| word);
+        Self { key: newest_name(key).into(), text: text.into(), origin: origin.into() }
+    }
+}
+
 impl Layer {
     /// Adds `key = text`; `key` may be an earlier name. `origin` is the source for error messages, such as `--steps`;
     /// empty if the message needs none.
     pub fn set(&mut self, key: &str, text: &str, origin: &str) {
-        let sign = SIGNS.iter().find(|(sign, _)| *sign == text && ["separator", "decimal"].contains(&key));
-        let text = sign.map_or(text, |(_, word)| word);
-        self.entries.push(Entry { key: newest_name(key).into(), text: text.into(), origin: origin.into() });
+        self.entries.push(Entry::new(key, text, origin));
     }
 
     /// Adds a `--set KEY=VALUE` argument.
@@ -105,21 +114,25 @@ impl Layer {
         self.entries.iter().any(|entry| entry.key == key && entry.origin.starts_with("--"))
     }
 
-    /// Reads a TOML file of plain `key = value` lines, and a run's changes. A file with `[[case]]` tables has settings
-    /// for several runs: `case`, from 0 on, says whose to take, over those that all share.
+    /// Reads a TOML file of plain `key = value` lines, and a run's changes. A file with `[[case]]` tables, or with
+    /// lists in the place of values, has settings for several runs: those of each table over those that all share, with
+    /// each combination of the values in lists. `case`, from 0 on, says which to take.
     ///
     /// # Errors
-    /// A file that cannot be read or is no settings; no case, where there are cases, or one that is not there.
+    /// A file that cannot be read or is no settings; no case, where there are several, or one that is not there.
     pub fn from_file(path: &Path, case: Option<usize>) -> Result<Self> {
         let name = path.display().to_string();
         let text = files::read_text(path)
             .map_err(|error| Error::usage(format!("cannot read the settings `{name}`: {error}")))?;
-        let (mut layer, mut cases) = Self::parse(&text, &name)?;
+        let (mut layer, mut cases) = Self::parse(&text, &name)?.cases(&name)?;
         let there = format!("`{name}` has {}", counted(cases.len(), "case"));
         let named = |i: usize| if i == 0 { "--case 0".into() } else { format!("--case 0 to --case {i}") };
         match (case, cases.len()) {
             (None, 0) => {}
-            (Some(_), 0) => return Err(Error::usage(format!("--case: {there}, which are `[[{CASE}]]` tables"))),
+            (Some(_), 0) => {
+                let sentence = format!("--case: {there}, which are `[[{CASE}]]` tables and lists of values");
+                return Err(Error::usage(sentence));
+            }
             (None, count) => return Err(Error::usage(format!("{there}: choose one with {}", named(count - 1)))),
             (Some(case), count) if case < count => layer.entries.append(&mut cases[case]),
             (Some(case), count) => {
@@ -131,14 +144,18 @@ impl Layer {
 
     /// Reads TOML text of one run; `name` stands for it in error messages.
     pub fn from_toml(text: &str, name: &str) -> Result<Self> {
-        match Self::parse(text, name)? {
+        let written = Self::parse(text, name)?;
+        if let Some(Entry { key, origin, .. }) = written.shared.iter().find_map(|values| values.get(1)) {
+            let sentence = format!("`{key}` is a list of values, which are for the runs of `saddle train --config`");
+            return Err(Error::usage(sentence).at(origin));
+        }
+        match written.cases(name)? {
             (layer, cases) if cases.is_empty() => Ok(layer),
             _ => Err(Error::usage(format!("`[[{CASE}]]` tables are for `saddle train --config`")).at(name)),
         }
     }
 
-    /// The settings that all cases share, and those of each case.
-    fn parse(text: &str, name: &str) -> Result<(Self, Vec<Vec<Entry>>)> {
+    fn parse(text: &str, name: &str) -> Result<Written> {
         let place =
             |offset: usize| format!("{name}:{}", 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count());
         let table = DeTable::parse(text).map_err(|error| {
@@ -151,56 +168,106 @@ impl Layer {
             };
             Error::usage(what).at(&place(offset))
         })?;
-        let mut layer = Self { is_run: text.starts_with(RUN_HEADING), ..Self::default() };
-        let mut cases = vec![];
+        let mut written = Written { is_run: text.starts_with(RUN_HEADING), ..Written::default() };
         for (key, value) in in_order(table.get_ref()) {
             let here = place(key.span().start);
             match key.get_ref().as_ref() {
-                CHANGED => layer.changes = changes(value).map_err(|error| error.at(&here))?,
+                CHANGED => written.changes = changes(value).map_err(|error| error.at(&here))?,
                 CASE => {
                     let wrong = || Error::usage(format!("`{CASE}` is a list of tables: `[[{CASE}]]`")).at(&here);
                     let DeValue::Array(tables) = value.get_ref() else { return Err(wrong()) };
                     for table in tables {
                         let DeValue::Table(table) = table.get_ref() else { return Err(wrong()) };
-                        let mut case = Self::default();
-                        in_order(table).iter().try_for_each(|(key, value)| case.read(key, value, &place))?;
-                        cases.push(case.entries);
+                        let read = |(key, value): (&_, &_)| choices(key, value, &place);
+                        written.cases.push(in_order(table).into_iter().map(read).collect::<Result<_>>()?);
                     }
                 }
-                _ => layer.read(key, value, &place)?,
+                _ => written.shared.push(choices(key, value, &place)?),
             }
         }
-        match layer.entries.len() + cases.len() {
+        match written.shared.len() + written.cases.len() {
             0 => Err(Error::usage("it has no settings: it is empty or damaged").at(name)),
-            _ => Ok((layer, cases)),
+            _ => Ok(written),
         }
     }
+}
 
-    /// Adds an assignment of a TOML table.
-    fn read(&mut self, key: &Key, value: &Spanned<DeValue>, place: &impl Fn(usize) -> String) -> Result<()> {
-        let (name, place) = (key.get_ref(), place(key.span().start));
-        let Some(text) = flat(value.get_ref()) else {
+/// The values that a setting takes one after the other, in as many runs: mostly one.
+type Choices = Vec<Entry>;
+
+/// What a TOML file says.
+#[derive(Default)]
+struct Written {
+    shared: Vec<Choices>,
+    cases: Vec<Vec<Choices>>,
+    is_run: bool,
+    changes: Vec<Change>,
+}
+
+impl Written {
+    /// What all of its runs share, and what else each of them has; the latter only where there may be several.
+    fn cases(self, name: &str) -> Result<(Layer, Vec<Vec<Entry>>)> {
+        let Self { shared, cases, is_run, changes } = self;
+        let (lists, single): (Vec<Choices>, Vec<Choices>) = shared.into_iter().partition(|values| values.len() != 1);
+        let layer = Layer { entries: single.concat(), is_run, changes };
+        if lists.is_empty() && cases.is_empty() {
+            return Ok((layer, vec![]));
+        }
+        let cases = if cases.is_empty() { vec![vec![]] } else { cases };
+        let with_lists = cases.into_iter().map(|case| {
+            let is_own = |values: &&Choices| case.iter().flatten().any(|own| values.iter().any(|v| v.key == own.key));
+            let rest: Vec<Choices> = lists.iter().filter(|values| !is_own(values)).cloned().collect();
+            [case, rest].concat()
+        });
+        let all: Vec<Vec<Choices>> = with_lists.collect();
+        let count = |choices: &Vec<Choices>| choices.iter().map(|values| values.len() as f64).product::<f64>();
+        let count: f64 = all.iter().map(count).sum();
+        if count > MAX_CASES {
+            return Err(Error::usage(format!("its lists of values make {count} cases, {MAX_CASES} at most")).at(name));
+        }
+        Ok((layer, all.into_iter().flat_map(combined).collect()))
+    }
+}
+
+/// Every combination of choices; those of the last one follow each other.
+fn combined(choices: Vec<Choices>) -> Vec<Vec<Entry>> {
+    choices.into_iter().fold(vec![vec![]], |made, values| {
+        let with = |first: &Vec<Entry>| values.iter().map(|value| [&first[..], &[value.clone()]].concat()).collect();
+        made.iter().flat_map(|first| -> Vec<Vec<Entry>> { with(first) }).collect()
+    })
+}
+
+/// What a line of a TOML table assigns.
+fn choices(key: &Key, value: &Spanned<DeValue>, place: &impl Fn(usize) -> String) -> Result<Choices> {
+    let (name, place) = (key.get_ref(), place(key.span().start));
+    let entry = |value: &DeValue| {
+        let Some(text) = flat(value) else {
             let near = nearest(name, KEYS.iter().map(|key| key.name)).filter(|near| near != name);
             let hint = near.map_or(String::new(), |near| format!("; did you mean `{near} = value`?"));
             let sentence = format!("`{name}` is a table; settings are plain `key = value` lines{hint}");
             return Err(Error::usage(sentence).at(&place));
         };
-        let key = KEYS.iter().find(|key| key.name == newest_name(name));
-        if let (DeValue::Array(_), Some(key)) = (value.get_ref(), key.filter(|key| !takes_lists(&key.rule))) {
-            let what = key.rule.describe();
-            let sentence = format!("`{name}` takes {what}, not a list: each run of several is a table `[[{CASE}]]`");
-            return Err(Error::usage(sentence).at(&place));
+        Ok(Entry::new(name, &text, &place))
+    };
+    let key = KEYS.iter().find(|key| key.name == newest_name(name));
+    let are_lists = |items: &[Spanned<DeValue>]| items.iter().all(|item| matches!(item.get_ref(), DeValue::Array(_)));
+    match value.get_ref() {
+        DeValue::Array(items) if key.is_some_and(|key| !takes_lists(&key.rule) || are_lists(items)) => {
+            if items.is_empty() {
+                let sentence = format!("the list of `{name}` is empty: it has a value for each run");
+                return Err(Error::usage(sentence).at(&place));
+            }
+            items.iter().map(|item| entry(item.get_ref())).collect()
         }
-        self.set(name, &text, &place);
-        Ok(())
+        value => entry(value).map(|one| vec![one]),
     }
 }
 
 /// Whether a list stands for values with commas between them, such as widths or names of columns.
 fn takes_lists(rule: &Rule) -> bool {
     match rule {
-        Rule::Text | Rule::Widths | Rule::Augment => true,
-        Rule::Auto(inner) => takes_lists(inner),
+        Rule::Widths | Rule::Augment => true,
+        Rule::Auto(inner) => matches!(inner, Rule::Text) || takes_lists(inner),
         _ => false,
     }
 }

@@ -70,7 +70,7 @@ fn older_checkpoints_are_evaluated_beside_the_newest() {
     // Runs on other data are no repetitions.
     let said = place.saddle("compare ring-1 ring-2 grid-1 --out all.csv");
     assert_eq!(said.code, Some(0), "{}", said.err);
-    for words in ["gan data=ring", "gan data=grid", "2 seeds", "± is the standard error of the mean over seeds"] {
+    for words in ["data  ", " ring ", " grid", "2 seeds", "± is the standard error of the mean over seeds"] {
         assert!(said.out.contains(words), "no `{words}` in {}", said.out);
     }
     let csv = String::from_utf8(place.read("all.csv")).unwrap();

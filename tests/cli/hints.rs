@@ -54,12 +54,24 @@ fn names_of_other_tools_are_answered() {
         (
             "train wgan-gp --data ring --lr 0.001 --epochs 2 --n_critic 3 --workers 4 --out 'a'",
             "`--lr` is a setting of each network: saddle train gan --set objective=wgan --set gp=10 --set \
-             norm_d=layer --data ring --set lr_g=0.001 --set lr_d=0.001 --set critic_steps=3 --out",
+             norm_d=layer --set r1=0 --set r2=0 --data ring --set lr_g=0.001 --set lr_d=0.001 \
+             --set critic_steps=3 --out",
         ),
         (
             "train gpt --data t.txt --block-size 48",
             "`--block-size` has another name: saddle train lstm --data t.txt --set window=48\n",
         ),
+        (
+            "train gan --data ring --seeds 3,4,5 --steps 500",
+            "`--seeds` is a run each, such as those of `seed = [0, 1, 2]` in a file of settings (docs/sweeps.md), and \
+             `saddle compare` shows their means; the first is: saddle train gan --data ring --seed 3 --steps 500\n",
+        ),
+        (
+            "compare a b --format latex",
+            "`--format` is told by the ending of --out: saddle compare a b --out rows.tex\n",
+        ),
+        ("eval a --format json", "`--format` is told by the ending of --out: saddle eval a --json\n"),
+        ("train dcgan objective=rpgan", "objective `rpgan` is an objective: saddle train dcgan"),
         (
             "train gan --loss wgan-gp --data ring",
             "`--loss` is a setting: saddle train gan --set objective=wgan --set gp=10",
@@ -186,7 +198,9 @@ fn files_of_settings_are_answered_with_their_lines() {
         ("a.toml", "loss = 'lsgan'\n", "`loss` has another name: objective = \"lsgan\""),
         ("a.toml", "objective = 'wgan-gp'\n", "objective = \"wgan\", gp = 10, critic_steps = 5"),
         ("a.toml", "[[case]]\nlr = 0.1\n", "lr_g = 0.1, lr_d = 0.1"),
-        ("a.toml", "seed = [0, 1, 2]\n", "not a list: each run of several is a table `[[case]]`"),
+        ("a.toml", "seed = [0, 1, 2]\n", "`a.toml` has 3 cases: choose one with --case 0 to --case 2"),
+        ("a.toml", "seed = []\n", "a.toml:1: the list of `seed` is empty"),
+        ("a.toml", "seed = ['x', [1, 2]]\n", "`a.toml` has 2 cases"),
         ("a.yaml", "lr_g: 0.1\n", "settings are TOML, lines such as `lr_g = 0.0002`, and this is YAML"),
         ("a.json", "{\"lr_g\": 0.1}\n", "and this is JSON"),
     ] {

@@ -125,8 +125,28 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     assert!(csv.starts_with("run,variant,step,seed,") && csv.contains("\ntwo,gan,20,2,"), "{csv}");
     assert!(csv.lines().next().unwrap().contains(",recall"), "{csv}");
     let said = place.saddle("compare one two three --out all.md");
-    assert!(said.out.lines().next().unwrap().contains("gan lr_g=0.5"), "{}", said.out);
+    let row = |out: &str, name: &str| -> Vec<String> {
+        let line = out.lines().find(|line| line.split("  ").next() == Some(name));
+        let cells = line.unwrap_or_else(|| panic!("no row {name}: {out}")).split("  ").map(str::trim);
+        cells.filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    };
+    assert_eq!(row(&said.out, "lr_g"), ["lr_g", "0.0002", "0.5"]);
     assert!(String::from_utf8(place.read("all.md")).unwrap().contains("\n|---|---|---|\n"));
+    // Names of one's own take the place of the settings.
+    let said = place.saddle("compare one two three --labels usual,fast --out own.tex");
+    assert!(said.out.lines().next().unwrap().split_whitespace().eq(["usual", "fast"]), "{}", said.out);
+    assert!(!said.out.contains("lr_g"), "{}", said.out);
+    let tex = String::from_utf8(place.read("own.tex")).unwrap();
+    assert!(
+        tex.contains("& usual & fast \\\\") && tex.contains("{\\footnotesize $\\pm$ is the standard error"),
+        "{tex}"
+    );
+    super::refused(
+        &place,
+        "compare one two three --labels a",
+        2,
+        &["1 name for 2 columns: gan lr_g=0.0002, gan lr_g=0.5"],
+    );
     assert!(!said.out.contains("objectives") && !said.out.contains("numbers of steps"), "{}", said.out);
     place.trained("--out hinge --set objective=hinge --steps 22");
     let said = place.saddle("compare one hinge --out all.md --force");
@@ -147,9 +167,7 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     place.trained("--out late --seed 3 --set lr_g=0.5 --steps 10");
     assert_eq!(place.saddle("train --out late --resume --steps 20 --set lr_g=0.0002").code, Some(0));
     let said = place.saddle("compare one two three late");
-    for words in ["lr_g=0.0002 ", "lr_g=0.5 ", "lr_g=0.5 to step 10, then 0.0002"] {
-        assert!(said.out.lines().next().unwrap().contains(words), "{words}: {}", said.out);
-    }
+    assert_eq!(row(&said.out, "lr_g"), ["lr_g", "0.0002", "0.5", "0.5 to step 10, then 0.0002"]);
     let said = place.saddle("compare one two");
     let recall = said.out.lines().find(|line| line.starts_with("recall")).unwrap();
     assert!(
@@ -160,8 +178,13 @@ fn runs_stand_side_by_side_with_means_over_seeds() {
     assert!(recall.ends_with("(1 of 2)") && !said.out.contains(" is at step "), "{}", said.out);
     place.trained("--out same --seed 1");
     let said = place.saddle("compare one same");
-    let head = said.out.lines().next().unwrap();
-    assert!(head.contains("gan (one)") && head.contains("gan (same)"), "{}", said.out);
+    assert_eq!(row(&said.out, "run"), ["run", "one", "same"]);
+    // Scores of an earlier step than the run's say so.
+    assert_eq!(place.saddle("train --out two --resume --steps 22").code, Some(0));
+    let said = place.saddle("compare one two");
+    assert!(row(&said.out, "recall").pop().unwrap().ends_with(" (step 20)"), "{}", said.out);
+    let json: Value = serde_json::from_str(&place.saddle("compare two --json").out).unwrap();
+    assert_eq!(json[0]["steps"]["recall"], 20);
     std::fs::remove_file(place.path("same/checkpoints/step-000020.safetensors")).unwrap();
     let said = place.saddle("compare two same").out;
     assert!(said.contains("`same` is at step ") && said.contains(" of 20."), "{said}");

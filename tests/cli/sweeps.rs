@@ -24,6 +24,26 @@ fn a_case_is_taken_over_what_all_share() {
     refused(&place, "train --config grid.toml", 2, &["`grid.toml` has 2 cases", "--case 0 to --case 1"]);
     refused(&place, "train --config grid.toml --case 2", 2, &["has 2 cases"]);
     refused(&place, "train --config gan.toml --case 0", 2, &["`gan.toml` has 0 cases", "[[case]]"]);
+    // A list is a choice: of all cases, or of one. A list of a setting that is one itself has to be a list of lists.
+    let lists =
+        format!("seed = [3, 4]\n{shared}[[case]]\nlr_d = [0.1, 0.2]\n[[case]]\nseed = 9\nhidden_g = [[8], [8, 8]]\n");
+    place.write("lists.toml", lists.as_bytes());
+    refused(&place, "train --config lists.toml", 2, &["`lists.toml` has 6 cases", "--case 0 to --case 5"]);
+    let made: Vec<String> = (0..6)
+        .map(|case| {
+            let said = place.saddle(&format!("train --config lists.toml --case {case} --out lists-{case} --steps 1"));
+            assert_eq!(said.code, Some(0), "{}", said.err);
+            let settings = String::from_utf8(place.read(&format!("lists-{case}/run.toml"))).unwrap();
+            let value = |key: &str| {
+                let line = settings.lines().find(|line| line.starts_with(&format!("{key} = "))).unwrap();
+                line.split(['=', '#']).nth(1).unwrap().trim().to_owned()
+            };
+            [value("lr_d"), value("seed"), value("hidden_g")].join(" ")
+        })
+        .collect();
+    assert_eq!(made, ["0.1 3 [16]", "0.1 4 [16]", "0.2 3 [16]", "0.2 4 [16]", "0.0002 9 [8]", "0.0002 9 [8, 8]"]);
+    place.write("many.toml", format!("seed = {0:?}\nlr_g = {0:?}\n", Vec::from_iter(1..200)).as_bytes());
+    refused(&place, "train --config many.toml --case 0", 2, &["many.toml", "39601 cases", "10000 at most"]);
     place.write("wrong.toml", b"steps = 1\n[[case]]\nstep = 2\n");
     refused(&place, "train --config wrong.toml --case 0", 2, &["wrong.toml:3", "did you mean `steps`"]);
     place.write("wrong.toml", b"case = 3");

@@ -220,7 +220,10 @@ pub struct CompareArgs {
     /// Metrics and measures to show, in this order, separated by commas; without it all
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub metrics: Vec<String>,
-    /// File to write too: a csv has a row for each run, an md the table, a png or svg the metrics over the steps
+    /// Names of the columns, in order, in place of the settings in which they differ, separated by commas
+    #[arg(long, aliases = ["label", "names"], value_name = "NAMES", value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// File to write too: a csv has a row for each run, an md or tex the table, a png or svg the metrics over the steps
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// Write over a file that exists

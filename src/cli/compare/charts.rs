@@ -1,10 +1,10 @@
-//! The metrics of runs over their steps, as a figure.
+//! The numbers of runs as a figure: curves over the steps, and bars of what was measured once.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::{Group, TIMES, once};
+use super::Group;
 use crate::{
     error::{Error, Result},
     metrics::Estimate,
@@ -27,7 +27,7 @@ const COLOURS: [Colour; 12] = [
     [140, 0, 50],
 ];
 /// Largest number of panels of a chart.
-const MAX_PANELS: usize = 12;
+const MAX_PANELS: usize = 24;
 
 /// Most points of a curve that are marked one by one.
 const FEW_POINTS: usize = 10;
@@ -37,21 +37,19 @@ const DOTS: Shape = Shape::Dots(2.6);
 const COVERS: f32 = 0.22;
 const BAND: Colour = [200, 204, 212];
 
-/// A panel for each metric, or each that is `wanted`, with its values over the steps. Runs that differ in their seeds
-/// alone are one curve, their mean, before a band of its standard error. Sentences go below.
-pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Result<Figure> {
+/// A panel for each of the names: the values of a metric over the steps, and a bar for each group of what all measured
+/// once, such as scores of `eval`. Runs that differ in their seeds alone are one curve or bar, their mean, with a band
+/// or a line of its standard error. Sentences go below.
+pub(super) fn charts(groups: &[Group], names: &[String], said: &[String]) -> Result<Figure> {
     let colour = |n: usize| COLOURS[n % COLOURS.len()];
     let read = |group: &Group| group.entries.iter().map(|entry| entry.record.metrics()).collect::<Vec<_>>();
     let lines: Vec<Vec<Vec<Map<String, Value>>>> = groups.iter().map(read).collect();
-    let numbers = lines.iter().flatten().flatten().flatten().filter(|(_, value)| value.is_number());
-    let keys = numbers.map(|(key, _)| key);
-    let mut names: Vec<&String> = once(keys.filter(|key| !TIMES.contains(&key.as_str())));
     let curve = |lines: &[Map<String, Value>], name: &str| -> Vec<[f64; 2]> {
         let point = |line: &Map<String, Value>| Some([line.get("step")?.as_f64()?, line.get(name)?.as_f64()?]);
         lines.iter().filter_map(point).collect()
     };
     let (mut has_band, mut has_single) = (false, false);
-    let mut panel = |name: &&String| {
+    let mut panel = |name: &String| {
         let (mut bands, mut curves, mut lone) = (vec![], vec![], vec![]);
         for (n, runs) in lines.iter().enumerate() {
             let of_runs: Vec<Vec<[f64; 2]>> = runs.iter().map(|lines| curve(lines, name)).collect();
@@ -77,23 +75,19 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
                 }
             }
         }
-        // Beside curves of others, one value is a dot; alone it makes no panel.
-        if !curves.is_empty() {
-            curves.append(&mut lone);
+        if curves.is_empty() {
+            return bars(groups, name, &colour);
         }
+        // Beside curves of others, one value is a dot.
+        curves.append(&mut lone);
         let x = Axis { title: "step".into(), ticks: Ticks::Whole, ..Axis::default() };
-        Panel { title: (*name).clone(), x, marks: [bands, curves].concat(), ..Panel::default() }
+        Panel { title: name.clone(), x, marks: [bands, curves].concat(), ..Panel::default() }
     };
-    if !wanted.is_empty() {
-        names = wanted.iter().filter(|name| names.contains(name)).collect();
-    }
-    let (mut panels, single): (Vec<Panel>, Vec<Panel>) =
-        names.iter().map(&mut panel).partition(|panel| !panel.marks.is_empty());
+    let mut panels: Vec<Panel> = names.iter().map(&mut panel).collect();
     if panels.is_empty() {
-        let sentence = "the runs have no metrics to draw: a chart is of two lines of metrics.jsonl at least, and \
-                        scores of `eval` stand in none";
-        return Err(Error::failure(format!("--out: {sentence}")));
+        return Err(Error::failure("--out: the runs have no metrics and no scores to draw"));
     }
+    let has_bars = panels.iter().any(|panel| panel.x.title.is_empty());
     let seeds = |group: &Group| match group.entries.len() {
         1 => String::new(),
         count => format!(" ({count} seeds)"),
@@ -109,16 +103,34 @@ pub(super) fn charts(groups: &[Group], wanted: &[String], said: &[String]) -> Re
     if has_single {
         notes.push("runs without steps in common are drawn one by one".to_owned());
     }
-    if !single.is_empty() {
-        let names: Vec<String> = single.into_iter().map(|panel| panel.title).collect();
-        notes.push(format!("measured once, no curve: {}", names.join(", ")));
+    if has_bars {
+        notes.push("bars: measured once; lines on them: standard errors over seeds".to_owned());
     }
     if all > MAX_PANELS {
-        notes.push(format!("drawn: {MAX_PANELS} of {all} metrics"));
+        notes.push(format!("drawn: {MAX_PANELS} of {all} numbers; --metrics chooses"));
     }
     let note = notes.join("; ");
     let columns = panels.len().div_ceil(panels.len().div_ceil(3));
     Ok(Figure { panels, columns, plot: [360, 220], legend, note, ..Figure::default() })
+}
+
+/// A bar for each group that has the number, from zero to its mean, with a line of its standard error.
+fn bars(groups: &[Group], name: &str, colour: &impl Fn(usize) -> Colour) -> Panel {
+    let bar = |(n, group): (usize, &Group)| {
+        let (values, at) = (group.values(name), n as f64);
+        let Estimate { mean, .. } = Estimate::of(&values);
+        let area =
+            Mark { shape: Shape::Areas, points: vec![[at - 0.4, 0.0], [at + 0.4, mean]], ink: Ink(colour(n), 0.85) };
+        let error = Estimate::of(&values).standard_error();
+        let points = [-error, error].map(|error| [at, mean + error]).to_vec();
+        let line = Mark { shape: Shape::Line(1.6), points, ink: Ink([0; 3], 1.0) };
+        let is_known = values.len() > 1;
+        [Some(area).filter(|_| !values.is_empty()), Some(line).filter(|_| is_known)].into_iter().flatten()
+    };
+    let range = Some([-0.7, groups.len() as f64 - 0.3]);
+    let x = Axis { range, ticks: Ticks::Named(vec![]), ..Axis::default() };
+    let marks = groups.iter().enumerate().flat_map(bar).collect();
+    Panel { title: name.to_owned(), x, marks, ..Panel::default() }
 }
 
 /// The mean of curves, and how sure it is, at the steps that all of them have.

@@ -237,6 +237,10 @@ impl Line<'_> {
             self.epochs.push(value?.to_owned());
             return Some(());
         }
+        if value == Some("json") && hint.is_of_endings() && self.option("json") == Some(false) {
+            self.parts.push((vec!["--json".into()], true));
+            return Some(());
+        }
         let words = self.known(&split(hint.instead)[2..])?;
         let words = match value {
             // Yes is true.
@@ -346,6 +350,22 @@ fn with_value(hint: &Hint, mut words: Vec<String>, value: &str) -> Option<Vec<St
         let sides = value.split_once('x')?;
         let [columns, rows] = [sides.0, sides.1].map(|side| side.parse::<usize>().ok());
         [words[at + 1], words[at + 3]] = [columns?, columns?.checked_mul(rows?)?].map(|number| number.to_string());
+        return Some(words);
+    }
+    if let (true, Some(out)) = (hint.is_of_endings(), words.last_mut()) {
+        let ending = match value.to_lowercase().as_str() {
+            "latex" => "tex".to_owned(),
+            "markdown" => "md".to_owned(),
+            other => other.trim_start_matches('.').to_owned(),
+        };
+        *out = Path::new(out).with_extension(ending).to_string_lossy().into_owned();
+        return Some(words);
+    }
+    // Of several seeds this is the first run's.
+    if words.iter().any(|word| word == "--seed") {
+        if let (Some((first, _)), Some(last)) = (value.split_once(','), words.last_mut()) {
+            first.clone_into(last);
+        }
         return Some(words);
     }
     let set: Vec<&str> = words.iter().filter_map(|word| Some(word.split_once('=')?.1)).collect();

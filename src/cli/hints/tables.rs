@@ -12,7 +12,8 @@ pub const MODELS: &[Hint] = &[
     hint(
         &["wgan-gp", "wgangp", "wgan_gp"],
         "is an objective with a penalty",
-        "saddle train gan --set objective=wgan --set gp=10 --set critic_steps=5 --set norm_d=layer",
+        "saddle train gan --set objective=wgan --set gp=10 --set critic_steps=5 --set norm_d=layer \
+         --set r1=0 --set r2=0",
     ),
     hint(&["lsgan"], "is an objective", "saddle train gan --set objective=lsgan"),
     hint(
@@ -21,7 +22,7 @@ pub const MODELS: &[Hint] = &[
         "saddle train dcgan --set spectral=true --set norm_d=none --set objective=hinge",
     ),
     hint(
-        &["rgan", "ragan", "rsgan", "r3gan"],
+        &["rgan", "ragan", "rsgan", "rpgan", "r3gan"],
         "is an objective",
         "saddle train dcgan --set objective=relativistic --set norm_d=none --set r1=0.05 --set r2=0.05",
     ),
@@ -161,8 +162,14 @@ pub const OPTIONS: &[Hint] = &[
     ),
     hint(
         &["seeds", "n-seeds", "num-seeds", "runs"],
-        "is a run each, which `saddle compare` averages (docs/sweeps.md)",
-        "saddle train gan --seed 1",
+        "is a run each, such as those of `seed = [0, 1, 2]` in a file of settings (docs/sweeps.md), and `saddle \
+         compare` shows their means; the first is",
+        "saddle train gan --seed 0",
+    ),
+    hint(
+        &["group-by", "group_by", "groupby"],
+        "is not needed: runs that differ in nothing but their seeds are one column",
+        "",
     ),
     hint(&["temp"], "is spelled out", "saddle sample RUN --temperature 0.8"),
     hint(&["format"], "is told by the ending of --out", "saddle sample RUN --out rows.csv"),
