@@ -1,12 +1,13 @@
 //! Times the CPU runner's products at the shapes of the reference networks. Arguments select names that contain any of
-//! them.
+//! them; `RAYON_NUM_THREADS` and `BATCH` in the environment change threads (2) and images (64).
 
 use saddle::cpu::products::*;
 use saddle::kernels::Geometry;
 use std::time::{Duration, Instant};
 
 fn main() {
-    let threads = std::env::var("RAYON_NUM_THREADS").ok().and_then(|n| n.parse().ok()).unwrap_or(2);
+    let given = |name, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
+    let (threads, b) = (given("RAYON_NUM_THREADS", 2), given("BATCH", 64));
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
     pool.install(|| {
         let mut bench = Bench {
@@ -35,11 +36,12 @@ fn main() {
             ("dcgan64 128<-64 32x32 k4 s2", 64, 32, 128, 4, 2, 1),
             ("dcgan64 256<-128 16x16 k4 s2", 128, 16, 256, 4, 2, 1),
             ("dcgan64 512<-256 8x8 k4 s2", 256, 8, 512, 4, 2, 1),
+            ("dcgan64 512<-512 8x8 k4 s2", 512, 8, 512, 4, 2, 1),
             ("dcgan64 1<-512 4x4 k4 s1 p0", 512, 4, 1, 4, 1, 0),
             ("dcgan64 100<-512 4x4 k4 s1 p0", 512, 4, 100, 4, 1, 0),
         ] {
             let p = (h + 2 * pad - r) / stride + 1;
-            let conv = Geometry { b: 64, c, h, w: h, k, r, s: r, p, q: p, stride: [stride; 2], pad: [pad; 2] };
+            let conv = Geometry { b, c, h, w: h, k, r, s: r, p, q: p, stride: [stride; 2], pad: [pad; 2] };
             bench.conv(name, &conv);
         }
     });

@@ -8,14 +8,17 @@ use crate::{
     engine::Plans,
     error::{Error, Result, counted},
     graph::numel,
+    models::parts::boltzmann::MACHINE,
     settings::{Layer, NO_RUN, Settings},
     trained::{Trained, Which},
 };
 
-/// The state groups that are taken over: generator or decoder, discriminator, encoder, averaged generator.
-const NETWORKS: [&str; 4] = ["g", "d", "e", "ema"];
-/// Parts of these groups that belong to their optimiser, which starts anew.
-const OF_OPTIMIZER: [&str; 3] = ["m", "v", "updates"];
+/// The state groups that are taken over: generator or decoder, discriminator, encoder, averaged generator, Boltzmann
+/// machine.
+const NETWORKS: [&str; 5] = ["g", "d", "e", "ema", MACHINE];
+/// Parts of these groups that belong to their training, which starts anew: states of optimisers, a machine's chains and
+/// running means.
+const OF_TRAINING: [&str; 5] = ["m", "v", "updates", "chains", "means"];
 /// Most names in a sentence.
 const NAMES: usize = 8;
 
@@ -50,8 +53,9 @@ pub fn open(settings: &Settings) -> Result<Option<(Checkpoint, Settings)>> {
 /// are, and which others are not.
 ///
 /// # Errors
-/// There are none.
-pub fn matching(checkpoint: &Checkpoint, plans: &Plans, init: &str) -> Result<BTreeMap<String, Tensor>> {
+/// There are none; a machine that this run would pretrain anew.
+pub fn matching(checkpoint: &Checkpoint, plans: &Plans, settings: &Settings) -> Result<BTreeMap<String, Tensor>> {
+    let init = &settings.init;
     let mut here: BTreeMap<String, Vec<usize>> = plans.items().into_iter().map(|i| (i.name, i.shape)).collect();
     here.retain(|name, _| is_of_network(name));
     let (mut taken, mut other, mut only_there) = (BTreeMap::new(), vec![], vec![]);
@@ -66,6 +70,11 @@ pub fn matching(checkpoint: &Checkpoint, plans: &Plans, init: &str) -> Result<BT
     if taken.is_empty() {
         return Err(Error::usage(format!(
             "--init {init}: none of its tensors has the name and the shape of one of this model's networks"
+        )));
+    }
+    if taken.keys().any(|name| group_of(name) == MACHINE) && settings.pretrain > 0 {
+        return Err(Error::usage(format!(
+            "--init {init}: the pretraining would replace the machine that it brings: --set pretrain=0"
         )));
     }
     let values: usize = taken.values().map(|tensor| numel(&tensor.shape)).sum();
@@ -94,5 +103,5 @@ fn group_of(name: &str) -> &str {
 
 fn is_of_network(name: &str) -> bool {
     let part = name.split('.').nth(1).unwrap_or_default();
-    NETWORKS.contains(&group_of(name)) && !OF_OPTIMIZER.contains(&part)
+    NETWORKS.contains(&group_of(name)) && !OF_TRAINING.contains(&part)
 }

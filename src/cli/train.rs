@@ -129,7 +129,7 @@ fn train_as(args: &TrainArgs, mut job: Option<&mut Job>) -> Result<u8> {
             "warning: {steps} are too few for all phases: {late} is not reached, and samples are of no use"
         ));
     }
-    let start = start.map(|checkpoint| init::matching(&checkpoint, &plans, &settings.init)).transpose()?;
+    let start = start.map(|checkpoint| init::matching(&checkpoint, &plans, &settings)).transpose()?;
     if let Some(launch) = args.explain {
         explain(&plans, launch, &caps, settings.half)?;
         return Ok(0);

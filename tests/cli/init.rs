@@ -40,6 +40,24 @@ fn a_run_starts_from_another_ones_networks() {
     assert!(!said.err.contains("starting from"), "{}", said.err);
 }
 
+/// A machine goes on where another run's ended: at once with its weights and biases, and without a pretraining.
+#[test]
+fn a_machine_starts_from_another_ones_machine() {
+    let place = Place::new();
+    let dbm = "train dbm --set layers=9,7 --batch 10 --set chains=10";
+    assert_eq!(place.saddle(&format!("{dbm} --steps 8 --set lr_g=0.05 --out a")).code, Some(0));
+    let said = place.saddle(&format!("{dbm} --steps 3 --set lr_g=1e-9 --set finetune=1 --init a --out b"));
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.err.contains("starting from a@8: 5 tensors of dbm ("), "{}", said.err);
+    for state in ["dbm.layer", "dbm.weight"] {
+        for ((name, old), (_, new)) in group(&place, "a", 8, state).iter().zip(group(&place, "b", 3, state)) {
+            assert!(old.iter().zip(&new).all(|(old, new)| (old - new).abs() < 1e-6), "{name}");
+            assert!(old.iter().any(|value| *value != 0.0), "{name}");
+        }
+    }
+    refused(&place, &format!("{dbm} --steps 8 --set pretrain=2 --init a"), 2, &["--set pretrain=0"]);
+}
+
 #[test]
 fn what_does_not_match_is_said() {
     let place = Place::new();

@@ -33,8 +33,12 @@ const ROWS: usize = 96;
 const TILES: usize = 48;
 /// Maximum number of channels of x in one product.
 pub(super) const CHANNELS: usize = 64;
+/// Maximum number of tiles in one product of a filter gradient, about.
+const SUMMED: usize = 128;
 /// Filters that are turned together.
 const FILTERS: usize = 32;
+/// Filters in a panel, which a product reads from one end to the other.
+const PANEL: usize = 128;
 
 /// The values of a tile along an axis, and the three points that they make.
 trait Values<const N: usize> {
@@ -213,15 +217,15 @@ impl<'a> Tiles<'a> {
         ROWS.div_ceil(self.count()).clamp(1, self.conv.b.div_ceil(8))
     }
 
-    /// Lines of tiles in one product, of all lines of some images.
-    fn lines_at_a_time(&self, images: usize) -> usize {
+    /// Lines of tiles in one product of at most about `tiles` tiles, of all lines of some images.
+    fn lines_at_a_time(&self, images: usize, tiles: usize) -> usize {
         let all = images * self.rows;
-        all.div_ceil((all * self.cols).div_ceil(TILES))
+        all.div_ceil((all * self.cols).div_ceil(tiles))
     }
 
     /// The lines of tiles of each product.
-    fn pieces(self, images: usize) -> impl Iterator<Item = Range<usize>> {
-        let (all, lines) = (images * self.rows, self.lines_at_a_time(images));
+    fn pieces(self, images: usize, tiles: usize) -> impl Iterator<Item = Range<usize>> {
+        let (all, lines) = (images * self.rows, self.lines_at_a_time(images, tiles));
         (0..all).step_by(lines).map(move |first| first..all.min(first + lines))
     }
 
@@ -266,8 +270,8 @@ impl<'a> Tiles<'a> {
         Pixels::new(y, images, self.conv.output_len(), [0, k], [p, q], [(0, rows), (0, width)], to)
     }
 
-    /// The points of the filters: for each block of channels, to\[point, K, (phase, channel)\], or with the transposes
-    /// of these matrices.
+    /// The points of the filters: for each block of channels, to\[point, K, (phase, channel)\], or transposed in
+    /// panels, to\[point, panel, (phase, channel), K of the panel\].
     fn turn_filters(&self, w: &[f32], transposed: bool, to: &mut [f32], threads: &PerThread) {
         let (Geometry { k, r, s, .. }, window) = (*self.conv, self.conv.r * self.conv.s);
         let blocks: Vec<_> = self.blocks().collect();
@@ -284,9 +288,12 @@ impl<'a> Tiles<'a> {
                     let points = &mut points[..POINTS * count * depth];
                     Arch::new().dispatch(ToPoints(Outputs, self.of_w(c), 0..count, w.data, points));
                     for (points, to) in points.chunks(count * depth).zip(to.chunks_mut(k * depth)) {
-                        match transposed {
-                            true => transpose(count, depth, points, depth, &mut to[first..], k),
-                            false => to[first * depth..][..count * depth].copy_from_slice(points),
+                        if transposed {
+                            let panel = first / PANEL * PANEL;
+                            let to = &mut to[panel * depth + first % PANEL..];
+                            transpose(count, depth, points, depth, to, PANEL.min(k - panel));
+                        } else {
+                            to[first * depth..][..count * depth].copy_from_slice(points);
                         }
                     }
                 }
@@ -311,13 +318,13 @@ impl<'a> Tiles<'a> {
         y.par_chunks_mut(group * conv.output_len()).enumerate().for_each(|(i, y)| {
             let (x, images) = (&x[i * group * conv.image_len()..], y.len() / conv.output_len());
             threads.with(|buffer| {
-                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images, TILES) * self.cols);
                 let lens = [plane * c, POINTS * tiles * self.depth(self.channels()), POINTS * tiles * k, 4 * tiles * k];
                 let [pixels, given, made, outputs] = buffer.split(lens);
                 for channels in self.blocks() {
                     self.pixels(x, images, channels, &mut pixels[plane * channels[0]..]);
                 }
-                for piece in self.pieces(images) {
+                for piece in self.pieces(images, TILES) {
                     let tiles = piece.len() * self.cols;
                     let made = &mut made[..POINTS * tiles * k];
                     for [first, c] in self.blocks() {
@@ -328,7 +335,11 @@ impl<'a> Tiles<'a> {
                         let points =
                             given.chunks(tiles * depth).zip(filters.chunks(depth * k)).zip(made.chunks_mut(tiles * k));
                         for ((given, filters), made) in points {
-                            gemm(tiles, k, depth, View::rows(given, depth), View::rows(filters, k), made, k, first > 0);
+                            for (panel, filters) in filters.chunks(PANEL * depth).enumerate() {
+                                let width = filters.len() / depth;
+                                let (given, filters) = (View::rows(given, depth), View::rows(filters, width));
+                                gemm(tiles, width, depth, given, filters, &mut made[panel * PANEL..], k, first > 0);
+                            }
                         }
                     }
                     Arch::new().dispatch(FromPoints(Outputs, self.of_y(), 0..piece.len(), made, outputs));
@@ -360,13 +371,13 @@ impl<'a> Tiles<'a> {
         x.par_chunks_mut(group * conv.image_len()).enumerate().for_each(|(i, x)| {
             let (y, images) = (&y[i * group * conv.output_len()..], x.len() / conv.image_len());
             threads.with(|buffer| {
-                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images) * self.cols);
+                let (plane, tiles) = (images * rows * cols, self.lines_at_a_time(images, TILES) * self.cols);
                 let made_len = POINTS * tiles * self.depth(self.channels());
                 let lens = [images * height * width * k, POINTS * tiles * k, made_len, plane * c];
                 let [pixels, given, made, inputs] = buffer.split(lens);
                 let y = self.outputs(y, images, pixels);
                 inputs.fill(0.0);
-                for piece in self.pieces(images) {
+                for piece in self.pieces(images, TILES) {
                     let tiles = piece.len() * self.cols;
                     let given = &mut given[..POINTS * tiles * k];
                     Arch::new().dispatch(ToPoints(Outputs, self.of_y(), piece.clone(), y.data, given));
@@ -413,18 +424,22 @@ impl<'a> Tiles<'a> {
         sum: &mut [f32],
         buffer: &mut Buffer,
     ) {
-        let (conv, group, c, k) = (self.conv, self.group(), channels.len(), self.conv.k);
+        let (conv, c, k) = (self.conv, channels.len(), self.conv.k);
+        // The sums fit no second-level cache, and each product reads and writes all of them: the more there are, the
+        // fewer products.
+        let at_a_time = (k / 4).clamp(TILES, SUMMED);
+        let group = ROWS.max(at_a_time).div_ceil(self.count());
         let ([rows, cols], [height, width], depth) = (self.padded(), self.covered(), self.depth(c));
         for first in images.clone().step_by(group) {
             let count = group.min(images.end - first);
             let (x, y) = (&x[first * conv.image_len()..], &y[first * conv.output_len()..]);
-            let tiles = self.lines_at_a_time(count) * self.cols;
+            let tiles = self.lines_at_a_time(count, at_a_time) * self.cols;
             let pixels = [count * rows * cols * c, count * height * width * k];
             let lens = [pixels[0], pixels[1], POINTS * tiles * depth, POINTS * tiles * k];
             let [x_pixels, y_pixels, seen, given] = buffer.split(lens);
             let x = self.pixels(x, count, [channels.start, c], x_pixels);
             let y = self.outputs(y, count, y_pixels);
-            for piece in self.pieces(count) {
+            for piece in self.pieces(count, at_a_time) {
                 let (tiles, accumulate) = (piece.len() * self.cols, first + piece.start > images.start);
                 let (seen, given) = (&mut seen[..POINTS * tiles * depth], &mut given[..POINTS * tiles * k]);
                 Arch::new().dispatch(ToPoints(Inputs, self.of_x(c), piece.clone(), x.data, seen));

@@ -172,8 +172,8 @@ impl<'g> Learning<'_, 'g> {
     }
 
     /// Assembles the machine from the trained pairs: a layer of two pairs gets the mean of its two biases. Without
-    /// pretraining, the visible biases are set to the log-odds of the data's means. Chains and running means start from
-    /// a batch of data.
+    /// pretraining, visible biases that are 0 are set to the log-odds of the data's means; those of a machine that
+    /// another run has trained are not. Chains and running means start from a batch of data.
     fn assemble(&self) {
         let g = self.round.graph;
         let machine = Machine::new(g, MACHINE, self.widths);
@@ -193,7 +193,8 @@ impl<'g> Learning<'_, 'g> {
             let parts = self.round.s.accumulate as f64;
             let rows = self.round.s.chains as f64 * parts;
             let ones = data.sum(&[0]).whole() * parts + 0.5;
-            g.assign(machine.bias(0), ones.log() - (rows + 1.0 - ones).log());
+            let (bias, log_odds) = (machine.bias(0), ones.log() - (rows + 1.0 - ones).log());
+            g.assign(bias, bias + (1.0 - bias.square().is_positive()) * log_odds);
         }
         g.commit();
         let x = machine.upward(data);
