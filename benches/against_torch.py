@@ -100,14 +100,20 @@ def torch_round(g, d, real_shape, latent_shape):
 
 
 def vae_gan():
-    """Larsen et al. 2016: three gradients, each for its own network, of one set of losses."""
+    """A round of vae_gan_on, on noise."""
+    step, _ = vae_gan_on()
+    x = torch.rand(64, 1, 28, 28) * 2 - 1
+    return lambda: step(x)
+
+
+def vae_gan_on():
+    """Larsen et al. 2016: three gradients, each for its own network, of one set of losses. A round, and the decoder."""
     e, mean, log_variance = trunk((64, 128), 1), nn.Linear(6272, 100), nn.Linear(6272, 100)
     g, features, head = decoder(7, (256, 128, 64), 1), trunk((64, 128), 1), nn.Linear(6272, 1)
     encoder = [p for net in (e, mean, log_variance) for p in net.parameters()]
     opt_e, opt_g, opt_d = adam(e, mean, log_variance), adam(g), adam(features, head)
-    x = torch.rand(64, 1, 28, 28) * 2 - 1
 
-    def step():
+    def step(x):
         h = e(x)
         m, v = mean(h), log_variance(h).clamp(-10, 10)
         again, sampled = g(m + (v / 2).exp() * torch.randn_like(m)), g(torch.randn(64, 100))
@@ -129,7 +135,7 @@ def vae_gan():
             optimiser.step()
         return error.detach()
 
-    return step
+    return step, g
 
 
 def torch_recurrent(layer, shape):

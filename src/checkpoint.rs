@@ -135,6 +135,15 @@ impl Checkpoint {
         if self.meta.contains_key(FORMAT) { self.meta(FORMAT) } else { Ok(1) }
     }
 
+    /// The sha256 by which its file is checked, which tells checkpoints apart.
+    ///
+    /// # Errors
+    /// No memory for the file.
+    pub fn digest(&self) -> Result<String> {
+        let bytes = self.to_bytes().map_err(|error| Error::failure(format!("no digest of the checkpoint: {error}")))?;
+        Ok(String::from_utf8_lossy(&bytes[DIGEST_AT]).into_owned())
+    }
+
     fn to_bytes(&self) -> Result<Vec<u8>, SafeTensorError> {
         let entry = Entry { sha256: NO_DIGEST.into(), meta: self.meta.clone() };
         let metadata = HashMap::from([(ENTRY.to_string(), serde_json::to_string(&entry)?)]);

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     codes::{Codes, Decoder, Encoder},
-    data::{self, Dataset, Split},
+    data::{self, Dataset, MODEL, Split, numpy},
     error::{Error, Result, counted},
     files::{ensure_new, quoted, write_atomically},
     report::Way,
@@ -47,7 +47,8 @@ pub fn encode(args: &EncodeArgs) -> Result<()> {
         shown(&out),
         codes.varying(),
     );
-    write_codes(&out, codes, &names, &data)?;
+    let made_by = [trained.checkpoint.digest()?, format!("{}, step {step}, layer {}", run.display(), codes.layer.name)];
+    write_codes(&out, codes, &names, &data, &made_by)?;
     print(said)
 }
 
@@ -109,7 +110,9 @@ pub fn class(data: &Dataset, i: usize) -> Option<&str> {
     labels.names.get(labels.ids[i] as usize).map(String::as_str)
 }
 
-fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Result<()> {
+/// Writes codes with the names of their examples; an npz file also has what made them: a checkpoint's digest, and which
+/// that is.
+fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset, made_by: &[String]) -> Result<()> {
     let width = codes.width();
     let Codes { values, shape, .. } = codes;
     // -1 where there is no class.
@@ -128,6 +131,7 @@ fn write_codes(out: &Path, codes: Codes, names: &[String], data: &Dataset) -> Re
                 members.push(("y", npy(ids, &[])?));
             }
             members.push(("names", npy_of_texts(names)));
+            members.push((MODEL, npy_of_texts(made_by)));
             write_atomically(out, &npz(&members)?)
         }
         _ => {
@@ -151,6 +155,7 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     let options = session::data_options(&trained.settings, Split::Train);
     let codes = data::given_codes(&args.codes, decoder.width(), &options)?;
     let count = codes.len() / decoder.width();
+    warn_of_another_model(&args.codes, &trained)?;
     let asked = SampleArgs {
         run: Some(args.run.clone()),
         out: args.out.clone(),
@@ -167,4 +172,16 @@ pub fn decode(args: &DecodeArgs) -> Result<()> {
     let (files, note) = write(&wanted, &trained, &drawn)?;
     wanted.tell(&counted(count, drawn.what), trained.checkpoint.meta("step")?, files)?;
     note.map_or(Ok(()), |note| print(format!("{note}; --out FILE.csv has all")))
+}
+
+/// Warns of codes that another checkpoint made, if their file says what made them.
+fn warn_of_another_model(path: &Path, trained: &Trained) -> Result<()> {
+    let is_npz = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("npz"));
+    let made_by = if is_npz { numpy::texts(path, MODEL)? } else { None };
+    if let Some([digest, which]) = made_by.as_deref()
+        && *digest != trained.checkpoint.digest()?
+    {
+        tell(format_args!("warning: `{}` holds codes of another checkpoint ({which})", path.display()));
+    }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! `saddle eval`.
 
 mod held_out;
+mod samples;
 mod standard;
 mod symbols;
 
@@ -14,6 +15,7 @@ use std::{
 use image::RgbImage;
 
 use held_out::more_held_out;
+use samples::asked;
 
 use super::{
     EvalArgs,
@@ -21,7 +23,7 @@ use super::{
     print, probes,
     progress::Tasks,
     rows, runs, said, say, shown, tell,
-    trained::Asked,
+    trained::{Asked, given_to},
 };
 use crate::{
     checkpoint::CHOSEN_ON,
@@ -59,6 +61,8 @@ struct Evaluation<'a> {
     session: Session,
     train: Dataset,
     test: Option<Dataset>,
+    /// What is measured in place of samples, if it is no table.
+    given: Option<Vec<f32>>,
     setup: Setup<'a>,
     /// File names and pictures, to be written with the reports.
     pictures: Vec<(&'static str, RgbImage)>,
@@ -71,7 +75,7 @@ pub fn eval(args: &EvalArgs) -> Result<u8> {
         [] => runs::ask(),
         [run] => measure(run, args).map(|()| 0),
         _ if args.only_data.is_some() => {
-            Err(Error::usage("--only-data measures the rows of a file in place of samples: name one run"))
+            Err(Error::usage("--only-data measures other examples in place of samples: name one run"))
         }
         runs => each(runs, args),
     }
@@ -118,13 +122,12 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
         return Err(Error::usage(format!("--temperatures: `{variant}` has no Boltzmann machine")));
     }
     let is_table = trained.examples.heads().is_some();
-    if let Some((option, _)) = [("--target", args.target.is_some()), ("--only-data", args.only_data.is_some())]
-        .into_iter()
-        .find(|(_, is_given)| *is_given && !is_table)
-    {
-        return Err(Error::usage(format!("{option} is for tables whose columns have types")));
+    if args.target.is_some() && !is_table {
+        return Err(Error::usage("--target is for tables whose columns have types"));
     }
-    // Rows of another program are no evaluation of the run.
+    let given = args.only_data.as_ref().filter(|_| !is_table);
+    let given = given.map(|path| given_to(path, &trained, "--only-data")).transpose()?.map(|given| given.values);
+    // What another program made is no evaluation of the run.
     let folder = match args.only_data {
         None => Some(Folder::of(trained.run.evaluations_of(trained.checkpoint.meta("step")?))?),
         Some(_) => None,
@@ -143,7 +146,7 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     let tasks = Tasks::default();
     let seen = |task: &str, done, total| tasks.seen(task, done, total);
     let setup = Setup { device: &device, cache: cache_folder(), seed: args.seed, effort: args.effort, seen: &seen };
-    let mut evaluation = Evaluation { args, trained: &trained, session, train, test, setup, pictures: vec![] };
+    let mut evaluation = Evaluation { args, trained: &trained, session, train, test, given, setup, pictures: vec![] };
     if let Err(error) = tidy_cache() {
         tell(format_args!("warning: {error}"));
     }
@@ -163,7 +166,10 @@ fn measure(run: &Path, args: &EvalArgs) -> Result<()> {
     }
     let step = evaluation.session.step();
     let (mut reports, mut said, mut printed, mut written) = (vec![], vec![], Ok(()), None);
-    let mut tables = format!("{variant} at step {step}\n");
+    let mut tables = match &args.only_data {
+        Some(path) => format!("{}, in the place of samples\n", shown(path)),
+        None => format!("{variant} at step {step}\n"),
+    };
     let effort = if evaluation.is_scored_by_networks() { args.effort } else { 1.0 };
     let (seed, count) = (args.seed, args.count);
     let held_out = held_out.as_deref();
@@ -234,15 +240,6 @@ fn in_short(rows: &[&Row]) -> Option<String> {
     (!parts.is_empty()).then(|| format!("In short, beside a perfect sampler or real data: {}.", parts.join(", ")))
 }
 
-/// So many samples of a step in words, and why they are fewer than asked for.
-fn asked(args: &EvalArgs, count: usize, step: u64) -> String {
-    let samples = format!("{} of step {step}", counted(count, "sample"));
-    match args.count {
-        Some(more) if more > count => format!("{samples}, not {more}: more are not compared"),
-        _ => samples,
-    }
-}
-
 /// Whether the checkpoint holds a Boltzmann machine.
 fn has_machine(trained: &Asked) -> bool {
     Parameters::of(&trained.checkpoint).is_ok()
@@ -264,7 +261,8 @@ impl Evaluation<'_> {
         if let Some(report) = if bounded { self.likelihood()? } else { None } {
             ready(report)?;
         }
-        if has_machine(self.trained) && self.args.temperatures != Some(0) {
+        let has_machine = has_machine(self.trained) && self.args.only_data.is_none();
+        if has_machine && self.args.temperatures != Some(0) {
             ready(self.machine()?)?;
         }
         match probes::report(self.args, self.trained, &self.train, self.test.as_ref(), &self.setup)? {
@@ -305,22 +303,6 @@ impl Evaluation<'_> {
             ));
         }
         Ok(report)
-    }
-
-    /// `wanted` samples, or `--count` if that is fewer.
-    fn generate(&mut self, wanted: usize) -> Result<Vec<f32>> {
-        let count = self.args.count.map_or(wanted, |most| most.min(wanted));
-        tell(asked(self.args, count, self.session.step()));
-        match self.drawn(count) {
-            Some(classes) => self.session.generate_of(&classes, self.args.seed),
-            None => self.session.generate(count, self.args.seed, None),
-        }
-    }
-
-    /// The classes of so many samples of a conditional model: drawn from those of the data, so that each has its share.
-    fn drawn(&self, count: usize) -> Option<Vec<u32>> {
-        let labels = self.train.classes_of_examples().filter(|_| self.trained.settings.conditional);
-        labels.map(|labels| labels.drawn(count, self.args.seed))
     }
 
     fn images(&mut self) -> Result<Report> {

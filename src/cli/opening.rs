@@ -11,7 +11,7 @@ use super::{
 use crate::{
     data::{self, BUILT_IN, Dataset, Seems},
     error::{Error, Result, counted},
-    models::{self, Examples},
+    models::{self, Examples, dcgan::SHOWCASE},
     objective,
     origin::{self, FOLDER, Origin},
     run::{Resumed, Run},
@@ -152,10 +152,16 @@ impl Opened {
     }
 }
 
-/// The layers above one with the model that learns such data, where the data is named and no model; and a sentence on
-/// it.
+/// The layers above one with the model that learns such data, where the data is named and no model, or with the
+/// showcase, where nothing is named; and a sentence on it.
 pub(super) fn with_model(layers: Vec<Layer>) -> (Vec<Layer>, Option<String>) {
     let value = |key: &str| layers.iter().rev().find_map(|layer| layer.value(key));
+    if ["variant", "data", "preset"].into_iter().all(|key| value(key).is_none()) {
+        let mut model = Layer::default();
+        model.set("preset", SHOWCASE, "");
+        let said = format!("no model and no data are named: the preset `{SHOWCASE}` of dcgan, on drawn digits");
+        return ([vec![model], layers].concat(), Some(said));
+    }
     let named = value("data").filter(|_| value("variant").is_none());
     let seems = named.and_then(|name| data::seems(Path::new(name)).ok());
     let seems =

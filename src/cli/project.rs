@@ -9,19 +9,19 @@ use super::{
     progress::Patient,
     sample::{Drawn, Wanted},
     shown, tell,
-    trained::Asked,
+    trained::{Asked, given_to},
 };
 use crate::{
     checkpoint::Tensor,
     cpu::Cpu,
-    data::{self, Given, Series, Split},
+    data::Given,
     engine::Plans,
     error::{Error, Result},
     files::write_atomically,
     graph::numel,
     models::{LATENT, Model, PROJECT, SAMPLE, projection},
     report::Way,
-    session::{self, Session, mean_square},
+    session::{Session, mean_square},
     trained::Trained,
 };
 
@@ -36,18 +36,8 @@ const COMPARED: usize = 20_000;
 /// # Errors
 /// A model that draws no samples of numbers from latent vectors alone; a file that has no such examples.
 pub fn read(path: &Path, trained: &mut Trained) -> Result<Given> {
-    let (examples, settings) = (&trained.examples, &trained.settings);
-    let columns = match &examples.series {
-        Some(Series::Columns(columns)) => Some(columns),
-        Some(_) => return Err(Error::usage("--project is for images, points and sequences of numbers")),
-        None => None,
-    };
-    let options = session::data_options(settings, Split::Train);
-    let given = data::given(path, &examples.shape, columns, &options)?;
-    if given.left_out.count() > 0 {
-        tell(format_args!("warning: {}", given.left_out));
-    }
-    trained.settings.samples = Session::projection_rows(given.values.len() / numel(&examples.shape));
+    let given = given_to(path, trained, "--project")?;
+    trained.settings.samples = Session::projection_rows(given.values.len() / numel(&trained.examples.shape));
     Ok(given)
 }
 

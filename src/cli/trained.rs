@@ -1,13 +1,13 @@
 //! A trained model and its data, as a command line names them.
 
-use std::ops::Deref;
+use std::{ops::Deref, path::Path};
 
 use super::{
     resume::{Offered, check_data},
     tell,
 };
 use crate::{
-    data::Dataset,
+    data::{self, Dataset, Given, Series, Split},
     error::{Error, Result},
     origin::{self, Origin},
     session,
@@ -72,4 +72,23 @@ impl Asked {
         }
         Ok(Some(dataset))
     }
+}
+
+/// The examples of a file or folder that an option names, in the units and the shape of the model's; says what of a
+/// folder was left out.
+///
+/// # Errors
+/// A model of text or music; a file that has no such examples.
+pub fn given_to(path: &Path, trained: &Trained, option: &str) -> Result<Given> {
+    let columns = match &trained.examples.series {
+        Some(Series::Columns(columns)) => Some(columns),
+        Some(_) => return Err(Error::usage(format!("{option} is for images, points and sequences of numbers"))),
+        None => None,
+    };
+    let options = session::data_options(&trained.settings, Split::Train);
+    let given = data::given(path, &trained.examples.shape, columns, &options).map_err(|e| e.at(option))?;
+    if given.left_out.count() > 0 {
+        tell(format_args!("warning: {}", given.left_out));
+    }
+    Ok(given)
 }

@@ -29,6 +29,8 @@ const LABELS: [&str; 11] =
     ["y", "labels", "label", "targets", "target", "classes", "class", "lab", "labs", "class_id", "class_ids"];
 /// Lower-case names, without the part, of members that name the examples.
 const NAMES: [&str; 2] = ["names", "name"];
+/// The member of codes that says which model made them.
+pub const MODEL: &str = "model";
 /// Words for parts at the beginning or the end of members' names; longer words first.
 const TRAIN_WORDS: [&str; 2] = ["training", "train"];
 const TEST_WORDS: [&str; 2] = ["testing", "test"];
@@ -180,7 +182,7 @@ impl Members {
         let parts = [Some(&self.train), self.test.as_ref().filter(|_| has_test)].into_iter().flatten();
         let used: Vec<String> =
             parts.flat_map(|p| [Some(p.examples.clone()), p.labels.clone(), p.names.clone()]).flatten().collect();
-        names.iter().filter(move |name| !used.contains(name))
+        names.iter().filter(move |name| !used.contains(name) && *name != MODEL)
     }
 }
 

@@ -65,6 +65,7 @@ use random::Root;
 use unknown::{UNDERSTOOD, refused, unknown};
 
 pub use about::{About, LeftOut};
+pub use arrays::MODEL;
 pub use encoding::read_text;
 pub use given::{Given, given, given_codes};
 pub use items::{Bytes, Items};

@@ -24,6 +24,16 @@ pub fn member(path: &Path, name: &str) -> Result<Option<(Vec<usize>, Vec<f64>)>>
     Ok(Some((array.shape.clone(), array.values().collect())))
 }
 
+/// The texts of an array in an npz file; `None` if it has no array of this name.
+///
+/// # Errors
+/// A file that is none, and an array of something else.
+pub fn texts(path: &Path, name: &str) -> Result<Option<Vec<String>>> {
+    let mut file = Npz::open(path)?;
+    let is_there = file.names.iter().any(|found| found == name);
+    is_there.then(|| file.texts(name)).transpose()
+}
+
 /// The bytes of an npy array `[N, ..shape]`.
 ///
 /// # Errors

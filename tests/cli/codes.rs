@@ -23,7 +23,7 @@ fn array(bytes: &[u8]) -> (Vec<u64>, Vec<f32>) {
 }
 
 /// An npy file of numbers.
-fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
+pub fn npy(shape: &str, values: &[f32]) -> Vec<u8> {
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}\n");
     let bytes = [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes()].concat();
     bytes.into_iter().chain(values.iter().flat_map(|value| value.to_le_bytes())).collect()
@@ -125,6 +125,17 @@ fn decoded_codes_are_reconstructions_and_latent_vectors_samples() {
     said(&place, "encode vae --held-out --out codes.csv");
     said(&place, "decode vae codes.csv --out back2.npy");
     assert_eq!(place.read("back2.npy"), place.read("rec.npy"), "every digit is written");
+    said(&place, "encode vae --held-out --out codes.npz");
+    let known = place.saddle("decode vae codes.npz --out back3.npy --adapter cpu");
+    assert_eq!((place.read("back3.npy"), known.code), (place.read("rec.npy"), Some(0)));
+    assert!(!known.err.contains("warning"), "{}", known.err);
+    train(&place, &format!("{VAE} holdout=0.25 seed=3"), "other");
+    let other = place.saddle("decode other codes.npz --out back4.npy --adapter cpu");
+    assert!(
+        other.err.contains("`codes.npz` holds codes of another checkpoint (vae, step 20, layer code)"),
+        "{}",
+        other.err
+    );
     said(&place, "decode vae codes.npy --out back.png");
     assert!(image::load_from_memory(&place.read("back.png")).unwrap().width() > 100);
     let z: Vec<f32> = (0..24).map(|n| (n as f32 * 0.7).sin()).collect();

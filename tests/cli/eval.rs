@@ -5,7 +5,7 @@ use std::fs;
 use saddle::{checkpoint, likelihood::Parameters};
 use serde_json::Value;
 
-use super::{Place, idx, refused};
+use super::{Place, codes::npy, idx, refused};
 
 /// A place with images and held-out images.
 fn place() -> Place {
@@ -287,4 +287,34 @@ fn several_runs_are_measured_in_turn() {
     let measured = table.split_once("by eval:").unwrap_or_else(|| panic!("{table}")).1;
     assert!(measured.contains("modes") && measured.contains(" ± "), "{table}");
     refused(&place, "eval runs/1 runs/2 --only-data a.csv", 2, &["--only-data", "name one run"]);
+}
+
+/// Examples of another program are measured as samples are; the run's own evaluation stays.
+#[test]
+fn other_examples_are_measured_in_place_of_samples() {
+    let place = Place::new();
+    assert_eq!(place.saddle("train gan --config gan.toml --data ring --preset default --out run").code, Some(0));
+    let angle = |i: usize| (i % 8) as f32 * std::f32::consts::FRAC_PI_4;
+    let points = |modes: usize| -> Vec<f32> {
+        (0..4000).flat_map(|i| [angle(i % modes).cos() * 2.0, angle(i % modes).sin() * 2.0]).collect()
+    };
+    for modes in [8, 3] {
+        place.write("p.npy", &npy("4000, 2", &points(modes)));
+        let printed = place.saddle("eval run --only-data p.npy --adapter cpu");
+        assert_eq!(printed.code, Some(0), "{}", printed.err);
+        assert!(printed.out.starts_with("p.npy, in the place of samples"), "{}", printed.out);
+        let found =
+            printed.out.lines().find(|line| line.trim_start().starts_with("modes of 8")).expect("a row on modes");
+        let found: f64 = found.split_whitespace().nth(4).and_then(|word| word.parse().ok()).expect("a number");
+        assert_eq!(found, f64::from(modes), "{}", printed.out);
+    }
+    assert!(!place.path("run/eval").exists());
+    place.write("p.npy", &npy("2, 3", &[0.0; 6]));
+    refused(
+        &place,
+        "eval run --only-data p.npy",
+        2,
+        &["--only-data", "p.npy", "shape [2 x 3]", "example of the model 2"],
+    );
+    refused(&place, "eval run --only-data none.npy", 1, &["--only-data", "none.npy"]);
 }

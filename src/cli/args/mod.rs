@@ -469,8 +469,9 @@ pub struct EvalArgs {
     /// Column of a table: also measure how well samples train a predictor of it, beside real rows
     #[arg(long, value_name = "COLUMN")]
     pub target: Option<String>,
-    /// File of rows to measure in place of samples, of the same columns as the data, such as those of another program
-    #[arg(long, value_name = "FILE")]
+    /// Examples to measure in place of samples, such as those of another program: a table of the same columns as the
+    /// data, or images, series or points as `train` reads them
+    #[arg(long, value_name = "PATH")]
     pub only_data: Option<PathBuf>,
     /// File of Inception's weights: also measure FID, KID, Inception Score, precision and recall as papers do, of up to
     /// 50,000 samples

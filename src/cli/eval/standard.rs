@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Evaluation, asked};
+use super::{
+    Evaluation,
+    samples::{Pieces, asked},
+};
 use crate::{
     cli::tell,
     error::Result,
@@ -11,6 +14,7 @@ use crate::{
         inception::PIECE,
         standard::{SAMPLES, Standard, standard},
     },
+    graph::numel,
 };
 
 impl Evaluation<'_> {
@@ -21,18 +25,17 @@ impl Evaluation<'_> {
             tell(format_args!("--features: Inception looks at images, and `{}` is left out", self.train.name));
             return Ok(None);
         }
-        let count = self.args.count.map_or(SAMPLES, |most| most.min(SAMPLES));
-        tell(asked(self.args, count, self.session.step()));
-        let classes = self.drawn(count);
-        let (session, seed) = (&mut self.session, self.args.seed);
-        let mut draw = |range: Range<usize>| {
-            // Each piece has noise of its own.
-            let seed = seed.wrapping_add((range.start / PIECE) as u64);
-            match &classes {
-                Some(classes) => session.generate_of(&classes[range], seed),
-                None => session.generate(range.len(), seed, None),
-            }
-        };
+        let len = numel(&self.train.shape);
+        let most = self.given.as_ref().map_or(SAMPLES, |given| given.len() / len).min(SAMPLES);
+        let count = self.args.count.map_or(most, |fewer| fewer.min(most));
+        if self.given.is_none() {
+            tell(asked(self.args, count, self.session.step()));
+        }
+        let (classes, seed) = (self.drawn(count), self.args.seed);
+        let mut pieces = Pieces { session: &mut self.session, given: self.given.as_deref(), len, classes, count };
+        // Each piece has noise of its own.
+        let mut draw =
+            |range: Range<usize>| pieces.draw(range.clone(), seed.wrapping_add((range.start / PIECE) as u64));
         let input = Standard {
             train: &self.train,
             test: self.test.as_ref(),
