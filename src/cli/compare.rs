@@ -366,8 +366,12 @@ fn latex(lines: &[Vec<String>], doubts: &[String]) -> String {
         };
         text.chars().map(escape).collect::<String>()
     };
-    let row =
-        |cells: &[String]| format!("{} \\\\\n", cells.iter().map(|text| cell(text)).collect::<Vec<_>>().join(" & "));
+    let row = |cells: &[String]| match cells {
+        [title, rest @ ..] if rest.iter().all(String::is_empty) => {
+            format!("\\midrule\n\\multicolumn{{{}}}{{l}}{{{}}} \\\\\n", cells.len(), cell(title))
+        }
+        _ => format!("{} \\\\\n", cells.iter().map(|text| cell(text)).collect::<Vec<_>>().join(" & ")),
+    };
     let [head, body @ ..] = lines else { return String::new() };
     let begin = format!("\\begin{{tabular}}{{l{}}}\n\\toprule\n", "r".repeat(head.len() - 1));
     let body = body.iter().map(|line| row(line)).collect::<String>();

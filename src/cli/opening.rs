@@ -153,13 +153,13 @@ impl Opened {
 }
 
 /// The layers above one with the model that learns such data, where the data is named and no model, or with the
-/// showcase, where nothing is named; and a sentence on it.
+/// showcase, where nothing of a training is named but its length; and a sentence on it.
 pub(super) fn with_model(layers: Vec<Layer>) -> (Vec<Layer>, Option<String>) {
     let value = |key: &str| layers.iter().rev().find_map(|layer| layer.value(key));
-    if ["variant", "data", "preset"].into_iter().all(|key| value(key).is_none()) {
+    if value("data").is_none() && !layers.iter().any(Layer::shapes_training) {
         let mut model = Layer::default();
         model.set("preset", SHOWCASE, "");
-        let said = format!("no model and no data are named: the preset `{SHOWCASE}` of dcgan, on drawn digits");
+        let said = format!("no model, data or setting is named: the preset `{SHOWCASE}` of dcgan, on drawn digits");
         return ([vec![model], layers].concat(), Some(said));
     }
     let named = value("data").filter(|_| value("variant").is_none());

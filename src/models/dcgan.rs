@@ -15,7 +15,7 @@ use crate::{
     settings::{DcganArchitecture, Norm, Preset, Settings},
 };
 
-/// The preset of a training that names neither a model nor data.
+/// The preset of a training that names no model, no data and no setting.
 pub const SHOWCASE: &str = "showcase";
 
 /// The entry in [`super::VARIANTS`].

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Rule, SIGNS, table::KEYS};
+use super::{Resume, Rule, SIGNS, table::KEYS};
 use crate::error::{Error, Result, counted, nearest};
 use crate::files;
 
@@ -97,6 +97,15 @@ impl Layer {
     /// Whether a setting is assigned here.
     pub fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|entry| entry.key == key)
+    }
+
+    /// Whether more is assigned here than the seed, the number of steps, and what a resumed run may change freely, such
+    /// as what is written and when.
+    pub fn shapes_training(&self) -> bool {
+        let is_free = |name| KEYS.iter().any(|key| key.name == name && key.resume == Resume::Freely);
+        self.entries
+            .iter()
+            .any(|entry| !is_free(entry.key.as_str()) && !["seed", "steps"].contains(&entry.key.as_str()))
     }
 
     /// All that is assigned here, with its source: `(key, text, origin)`.

@@ -296,7 +296,7 @@ fn other_examples_are_measured_in_place_of_samples() {
     assert_eq!(place.saddle("train gan --config gan.toml --data ring --preset default --out run").code, Some(0));
     let angle = |i: usize| (i % 8) as f32 * std::f32::consts::FRAC_PI_4;
     let points = |modes: usize| -> Vec<f32> {
-        (0..4000).flat_map(|i| [angle(i % modes).cos() * 2.0, angle(i % modes).sin() * 2.0]).collect()
+        (0..4000).flat_map(|i| [angle(i % modes).cos(), angle(i % modes).sin()]).collect()
     };
     for modes in [8, 3] {
         place.write("p.npy", &npy("4000, 2", &points(modes)));
@@ -306,7 +306,7 @@ fn other_examples_are_measured_in_place_of_samples() {
         let found =
             printed.out.lines().find(|line| line.trim_start().starts_with("modes of 8")).expect("a row on modes");
         let found: f64 = found.split_whitespace().nth(4).and_then(|word| word.parse().ok()).expect("a number");
-        assert_eq!(found, f64::from(modes), "{}", printed.out);
+        assert_eq!(found, modes as f64, "{}", printed.out);
     }
     assert!(!place.path("run/eval").exists());
     place.write("p.npy", &npy("2, 3", &[0.0; 6]));

@@ -233,3 +233,21 @@ fn held_out_images_are_measured_and_too_few_are_said() {
         fs::remove_dir_all(place.path("a")).unwrap();
     }
 }
+
+/// Without a model, data or a setting, the preset for a first look is trained; any setting of a training leaves it.
+#[test]
+fn a_training_of_nothing_named_is_the_showcase() {
+    let place = Place::new();
+    for (options, preset) in [
+        ("", "showcase"),
+        (" --steps 5 --seed 3 --set sample_every=2", "showcase"),
+        (" --conditional", "default"),
+        (" --set width=8", "default"),
+        (" --data digits", "default"),
+    ] {
+        let said = place.saddle(&format!("train --dry-run --adapter cpu{options}"));
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(said.out.contains(&format!("preset = \"{preset}\"")), "{options}: {}", said.out);
+        assert_eq!(said.err.contains("the preset `showcase`"), preset == "showcase", "{options}: {}", said.err);
+    }
+}

@@ -51,7 +51,12 @@ impl Evaluation<'_> {
         let count = self.args.count.map_or(wanted, |most| most.min(wanted));
         if let Some(given) = &self.given {
             let (len, all) = (numel(&self.train.shape), given.len() / numel(&self.train.shape));
-            tell(format_args!("{} of {}", counted(count.min(all), "example"), counted(all, "example")));
+            let of = if count < all { format!("{count} of ") } else { String::new() };
+            let brought = match self.train.shape[..] {
+                [c, h, w] => format!(", brought to {w}x{h}, {}, as the run's are", counted(c, "channel")),
+                _ => String::new(),
+            };
+            tell(format_args!("{of}{} in the place of samples{brought}", counted(all, "example")));
             return Ok(evenly(all, count).flat_map(|i| &given[i * len..][..len]).copied().collect());
         }
         tell(asked(self.args, count, self.session.step()));
