@@ -240,9 +240,11 @@ impl Written {
 
 /// Every combination of choices; those of the last one follow each other.
 fn combined(choices: Vec<Choices>) -> Vec<Vec<Entry>> {
-    choices.into_iter().fold(vec![vec![]], |made, values| {
-        let with = |first: &Vec<Entry>| values.iter().map(|value| [&first[..], &[value.clone()]].concat()).collect();
-        made.iter().flat_map(|first| -> Vec<Vec<Entry>> { with(first) }).collect()
+    choices.into_iter().fold(vec![vec![]], |made: Vec<Vec<Entry>>, values| {
+        let with = |first: &Vec<Entry>| -> Vec<Vec<Entry>> {
+            values.iter().map(|value| first.iter().chain([value]).cloned().collect()).collect()
+        };
+        made.iter().flat_map(with).collect()
     })
 }
 
